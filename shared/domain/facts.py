@@ -1,0 +1,572 @@
+"""What happened, in the past tense. Each fact is written once, under its key within its story."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import ClassVar, Self
+
+from shared.domain import identity
+from shared.domain.gate import RuleOutcome
+from shared.domain.quality import ExpectationOutcome
+from shared.domain.verdicts import RunResult, Verdict
+
+_EXAMPLE_STORY = "0123456789abcdef"
+_EXAMPLE_TIME = datetime(2026, 1, 31, 3, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """One thing that happened in a story, and when (aware UTC)."""
+
+    story: str
+    at: datetime
+
+    settles: ClassVar[bool | None] = False
+    """Is nothing left to do after it? None: it says nothing about that."""
+
+    @property
+    def kind(self) -> str:
+        """The fact's name, as people and the ledger write it."""
+        return type(self).__name__
+
+    @property
+    def key(self) -> str:
+        """Unique within the story."""
+        return identity.fact_key(self.kind)
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """What leads a reader to this story: files, run ids, `model@version`."""
+        return ()
+
+    def is_settled(self) -> bool | None:
+        """`settles`, where it depends on what the fact says."""
+        return self.settles
+
+    @classmethod
+    def example(cls) -> Self:
+        """One that tests, docs and simulations share."""
+        raise NotImplementedError(f"{cls.__name__} gives no example")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataArrived(Fact):
+    """A file landed and a use case owns it. `file` is container/path; `size` in bytes."""
+
+    use_case: str
+    file: str
+    url: str
+    etag: str
+    size: int
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self.file, self.file.partition("/")[2], self.file.rpartition("/")[2])))
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            use_case="flight_delays",
+            file="landing/flights/2013-01.csv",
+            url="https://account.blob.core.windows.net/landing/flights/2013-01.csv",
+            etag="0x8DC",
+            size=2_500_000,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchChecked(Fact):
+    """The batch was judged by its expectation suite. `suite` is the suite's fingerprint."""
+
+    generation: int
+    verdict: Verdict
+    suite: str
+    rows: int
+    expectations: tuple[ExpectationOutcome, ...]
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, str(self.generation))
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            generation=1,
+            verdict=Verdict.PASSED,
+            suite="a1b2c3d4e5f6",
+            rows=27_004,
+            expectations=(ExpectationOutcome.example(),),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataCommitted(Fact):
+    """The batch is in the silver table, as one Delta version."""
+
+    generation: int
+    table: str
+    delta_version: int
+    rows: int
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, str(self.generation))
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            generation=1,
+            table="silver/flight_delays",
+            delta_version=1,
+            rows=27_004,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataQuarantined(Fact):
+    """The batch failed its check: kept apart, with the reasons; nothing is trained on it."""
+
+    generation: int
+    location: str
+    reasons: tuple[str, ...]
+    settles = True
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, str(self.generation))
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            generation=1,
+            location="quarantine/flight_delays/0123456789abcdef",
+            reasons=("distance: values must be between 1 and 6000 (12 of 28834 are not)",),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSuperseded(Fact):
+    """The file changed or vanished before it was read: what replaced it has a story of its own."""
+
+    reason: str
+    settles = True
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(story=_EXAMPLE_STORY, at=_EXAMPLE_TIME, reason="the file is now at ETag 0x8DD")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingStarted(Fact):
+    """A Databricks run trains on exactly this Delta version."""
+
+    generation: int
+    workspace: str
+    job_run_id: int
+    table: str
+    delta_version: int
+    champion_version: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, str(self.generation))
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return (str(self.job_run_id),)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            generation=1,
+            workspace="ws1",
+            job_run_id=1001,
+            table="silver/flight_delays",
+            delta_version=1,
+            champion_version="",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingFinished(Fact):
+    """The run ended. `lost` means that its driver died with it, so the next generation runs again."""
+
+    generation: int
+    job_run_id: int
+    result: RunResult
+    message: str
+    final: bool
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, str(self.generation))
+
+    def is_settled(self) -> bool | None:
+        return self.result is not RunResult.SUCCEEDED and self.final
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            generation=1,
+            job_run_id=1001,
+            result=RunResult.SUCCEEDED,
+            message="",
+            final=True,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionRegistered(Fact):
+    """The registry holds a new model version."""
+
+    model: str
+    version: str
+    mlflow_run_id: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.model, self.version)
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        run = (self.mlflow_run_id,) if self.mlflow_run_id else ()
+        return (identity.model_at(self.model, self.version), *run)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY, at=_EXAMPLE_TIME, model="flight_delays", version="1", mlflow_run_id="9f2c7a1be0d44"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionJudged(Fact):
+    """The gate's decision, with every rule's outcome. `policy` and `evidence` are fingerprints."""
+
+    model: str
+    version: str
+    verdict: Verdict
+    champion_version: str
+    policy: str
+    evidence: str
+    rules: tuple[RuleOutcome, ...]
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.model, self.version)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            model="flight_delays",
+            version="1",
+            verdict=Verdict.PASSED,
+            champion_version="",
+            policy="a1b2c3d4e5f6",
+            evidence="f6e5d4c3b2a1",
+            rules=(RuleOutcome.example(),),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionPromoted(Fact):
+    """The slot points at the version now. `previous` is empty when there was none."""
+
+    model: str
+    version: str
+    slot: str
+    previous: str
+    reason: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.model, self.version)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            model="flight_delays",
+            version="1",
+            slot="champion",
+            previous="",
+            reason="every blocking rule passed",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionRejected(Fact):
+    """The version may not reach production, and why."""
+
+    model: str
+    version: str
+    reason: str
+    settles = True
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.model, self.version)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            model="flight_delays",
+            version="2",
+            reason="no_worse_than_champion: rmse 21.9 is 4.1 % worse than 21.0, allowed 1 %",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromotionReverted(Fact):
+    """Somebody moved the slot around the gate; it was put back. `restored` is empty when nothing was approved."""
+
+    model: str
+    slot: str
+    found: str
+    restored: str
+    reason: str
+    cause: str
+    settles = None
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.model, self.slot, self.cause)
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return tuple(identity.model_at(self.model, version) for version in (self.found, self.restored) if version)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            model="flight_delays",
+            slot="champion",
+            found="3",
+            restored="1",
+            reason="version 3 was rejected by the gate",
+            cause="777db6ca",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringPlanned(Fact):
+    """Which parts will be scored, with model version and data version pinned."""
+
+    plan: str
+    model: str
+    version: str
+    table: str
+    delta_version: int
+    gold: str
+    part_by: str
+    parts: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.plan)
+
+    def is_settled(self) -> bool | None:
+        return not self.parts
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            plan="0123456789ab",
+            model="flight_delays",
+            version="1",
+            table="silver/flight_delays",
+            delta_version=1,
+            gold="gold/flight_delays",
+            part_by="origin",
+            parts=("EWR", "JFK", "LGA"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartFact(Fact):
+    """Something about one part of a plan; `generation` counts deliberate re-runs of the part."""
+
+    plan: str
+    part: str
+    generation: int
+    job_run_id: int
+    settles = None
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.plan, self.part, str(self.generation))
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return (str(self.job_run_id),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartStarted(PartFact):
+    """A Databricks run scores the part."""
+
+    workspace: str
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            plan="0123456789ab",
+            part="JFK",
+            generation=1,
+            job_run_id=1002,
+            workspace="ws1",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartScored(PartFact):
+    """The part's rows are in gold: written once, whichever generation wrote them."""
+
+    rows: int
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.plan, self.part)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            plan="0123456789ab",
+            part="JFK",
+            generation=1,
+            job_run_id=1002,
+            rows=9_161,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartFailed(PartFact):
+    """The part's run did not succeed. Not `final`: it was lost with its driver and runs again."""
+
+    result: RunResult
+    message: str
+    final: bool
+
+    def is_settled(self) -> bool | None:
+        return True if self.final else None
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            plan="0123456789ab",
+            part="JFK",
+            generation=1,
+            job_run_id=1002,
+            result=RunResult.LOST,
+            message="the driver was lost",
+            final=False,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringFinished(Fact):
+    """Every part of the plan is in gold."""
+
+    plan: str
+    gold: str
+    gold_version: int
+    rows: int
+    settles = True
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.plan)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            plan="0123456789ab",
+            gold="gold/flight_delays",
+            gold_version=3,
+            rows=27_004,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parked(Fact):
+    """A message of this story can not succeed; it waits in the parked list for a person."""
+
+    queue: str
+    message_id: str
+    reason: str
+    detail: str
+    settles = None
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.queue, self.message_id)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            queue="trainings",
+            message_id="StartTraining/0123456789abcdef/1",
+            reason="refused",
+            detail="job sluice-train does not exist in workspace ws1",
+        )
+
+
+def happened_at(fact: Fact, at: datetime) -> Fact:
+    """The same fact at another time."""
+    return replace(fact, at=at)
+
+
+KINDS: dict[str, type[Fact]] = {
+    kind.__name__: kind
+    for kind in (
+        DataArrived,
+        BatchChecked,
+        DataCommitted,
+        DataQuarantined,
+        DataSuperseded,
+        TrainingStarted,
+        TrainingFinished,
+        VersionRegistered,
+        VersionJudged,
+        VersionPromoted,
+        VersionRejected,
+        PromotionReverted,
+        ScoringPlanned,
+        PartStarted,
+        PartScored,
+        PartFailed,
+        ScoringFinished,
+        Parked,
+    )
+}
+"""Every kind of fact, by name, in the order of a story."""

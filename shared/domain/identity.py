@@ -1,0 +1,61 @@
+"""The only place that makes keys.
+
+A key comes from the source's own ids, never from a body: the same thing delivered twice gets the same key, and a
+deliberate re-run carries a new generation in it.
+"""
+
+import hashlib
+import re
+
+MESSAGE_ID_LIMIT = 128  # Service Bus: MessageId, characters
+_ROW_KEY_FORBIDDEN = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")  # Table Storage: what a row key must not hold
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def story_of_arrival(file: str, etag: str) -> str:
+    """The story of one content of one file: 16 hexadecimal digits. An overwritten file (new ETag) is a new story."""
+    return _digest("arrival", file, etag)[:16]
+
+
+def story_of_version(model: str, version: str) -> str:
+    """The story of a model version that no arrival led to: somebody registered it by hand."""
+    return _digest("version", model, version)[:16]
+
+
+def fact_key(kind: str, *parts: str) -> str:
+    """The key of a fact within its story; fits a Table Storage row key."""
+    return ":".join([kind, *(_ROW_KEY_FORBIDDEN.sub("_", part) for part in parts)])
+
+
+def message_id(kind: str, *parts: str) -> str:
+    """The Service Bus message id: readable while it fits 128 characters, else its digest."""
+    readable = "/".join([kind, *(part for part in parts if part)])
+    return readable if len(readable) <= MESSAGE_ID_LIMIT else f"{kind}/{_digest(readable)}"
+
+
+def run_token(*parts: str) -> str:
+    """The idempotency token of a Databricks run: 64 hexadecimal digits, the longest it takes."""
+    return _digest("run", *parts)
+
+
+def plan_id(story: str, model: str, version: str, generation: int) -> str:
+    """The scoring plan of one model version and one generation."""
+    return _digest("plan", story, model, version, str(generation))[:12]
+
+
+def fingerprint(content: str) -> str:
+    """What a policy, suite or evidence document looked like when it was used: 12 hexadecimal digits."""
+    return _digest("content", content)[:12]
+
+
+def delta_application(story: str) -> str:
+    """The appId of a story's transaction in a Delta log."""
+    return f"sluice/{story}"
+
+
+def model_at(model: str, version: str) -> str:
+    """`model@version`, as people write it."""
+    return f"{model}@{version}"

@@ -1,0 +1,61 @@
+"""What a check of data says, independent of the engine that ran it."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from shared.domain.verdicts import Severity, Verdict, together
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpectationOutcome:
+    """One expectation of the suite: what it asks in words, and what was found.
+
+    `unexpected` counts the rows that break it, where the expectation is row-wise, else None.
+    """
+
+    expectation: str
+    column: str
+    severity: Severity
+    verdict: Verdict
+    asked: str
+    unexpected: int | None = None
+    detail: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What failed, as a person reads it."""
+        return f"{self.asked}: {self.detail}" if self.detail else self.asked
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            expectation="expect_column_values_to_be_between",
+            column="distance",
+            severity=Severity.BLOCKING,
+            verdict=Verdict.PASSED,
+            asked="distance is between 1 and 6000",
+            unexpected=0,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckReport:
+    """What the engine found in one batch. `suite` is the fingerprint of the suite."""
+
+    suite: str
+    rows: int
+    expectations: tuple[ExpectationOutcome, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Warnings do not count; a suite that blocks nothing, or checked nothing, is misconfigured."""
+        return together(one.verdict for one in self.expectations if one.severity is Severity.BLOCKING)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The failing blocking expectations, in words."""
+        return tuple(
+            one.sentence
+            for one in self.expectations
+            if one.severity is Severity.BLOCKING and one.verdict is not Verdict.PASSED
+        )

@@ -1,0 +1,90 @@
+"""A use case as the core sees it: one machine-learning application, its data, training, gate and scoring."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Self
+
+from shared.domain.gate import Policy
+from shared.errors import UnknownUseCase
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSpec:
+    """What lands, how it is read, what it must be like, and where it goes.
+
+    `arrives` is a pattern of container/path; `columns` gives the type of a column where the file's own look would not
+    do; `expectations` is the text of the suite; `table` is relative to the lake.
+    """
+
+    arrives: str
+    expectations: str
+    table: str
+    partition_by: str
+    columns: Mapping[str, str]
+    null_values: Sequence[str] = ("",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSpec:
+    """The job that trains, and the registered model that it makes."""
+
+    job: str
+    model: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateSpec:
+    """The policy, and the alias that means production."""
+
+    policy: Policy
+    slot: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringSpec:
+    """The job that scores, the gold table (relative to the lake), and the column whose values are the parts."""
+
+    job: str
+    table: str
+    part_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UseCase:
+    """One machine-learning application. `folder` is where its files are, as the jobs read them."""
+
+    name: str
+    folder: str
+    data: DataSpec
+    training: TrainingSpec
+    gate: GateSpec
+    scoring: ScoringSpec
+
+
+@dataclass(frozen=True)
+class UseCases:
+    """All use cases, found by what the messages know of them."""
+
+    all: tuple[UseCase, ...]
+
+    def named(self, name: str) -> UseCase:
+        """The use case of that name. Raises UnknownUseCase."""
+        for one in self.all:
+            if one.name == name:
+                return one
+        known = ", ".join(sorted(each.name for each in self.all)) or "none"
+        raise UnknownUseCase(f"there is no use case {name!r} (there are: {known}): its folder was renamed or removed")
+
+    def of_file(self, file: str) -> UseCase | None:
+        """The use case that owns a landed file, if any."""
+        return next((one for one in self.all if fnmatchcase(file, one.data.arrives)), None)
+
+    def of_model(self, model: str) -> UseCase | None:
+        """The use case that owns a registered model, if any."""
+        return next((one for one in self.all if one.training.model == model), None)
+
+    @classmethod
+    def of(cls, *all_: UseCase) -> Self:
+        """For a handful written out."""
+        return cls(all_)

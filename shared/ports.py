@@ -1,0 +1,231 @@
+"""What the steps need of the world. Each docstring is a promise: what is atomic, what is idempotent, what is raised.
+
+Every method of every port may raise Unreachable (transient). Adapters keep the promises; contract tests hold them.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from shared.domain.commands import Command
+from shared.domain.facts import Fact
+from shared.domain.quality import CheckReport
+from shared.domain.usecase import DataSpec
+from shared.domain.verdicts import RunResult
+
+
+class Clock(Protocol):
+    """Time, as a port, so that tests own it."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoryHead:
+    """A story without its facts: enough to list it."""
+
+    story: str
+    subject: str
+    first_at: datetime
+    last_at: datetime
+    last_kind: str
+    settled: bool
+
+
+class Ledger(Protocol):
+    """Facts by story. A story is a partition, a fact's key is its row key."""
+
+    def record(self, facts: Sequence[Fact]) -> Sequence[bool]:
+        """Insert the facts of one story, each once by its key, in order; answer for each whether it was first.
+
+        A fact that is there already stays as it was. A crash leaves a prefix. Raises ValueError for facts of
+        several stories.
+        """
+
+    def story(self, story: str) -> Sequence[Fact]:
+        """The facts of a story in the order they were recorded; empty when there is none."""
+
+    def recent(self, limit: int) -> Sequence[StoryHead]:
+        """The stories whose first fact is newest, newest first."""
+
+    def find(self, subject: str) -> Sequence[str]:
+        """The stories that a file, run id or `model@version` leads to, newest first."""
+
+    def unsettled(self) -> Sequence[str]:
+        """The stories in which something is left to do, oldest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """The version that the gate approved for a slot. `etag` changes with each change."""
+
+    model: str
+    slot: str
+    version: str
+    story: str
+    at: datetime
+    etag: str = ""
+
+
+class Approvals(Protocol):
+    """Which version is approved for each slot: the record that the registry is held to."""
+
+    def approved(self, model: str, slot: str) -> Approval | None:
+        """The approval in force."""
+
+    def approve(self, approval: Approval, *, replaces: Approval | None) -> Approval:
+        """Set it atomically, if what is in force is still `replaces` (by its ETag). Raises Conflict."""
+
+    def slots(self) -> Sequence[Approval]:
+        """Every approval in force."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParkedMessage:
+    """A message that can not succeed, with all that is needed to send it again."""
+
+    queue: str
+    message_id: str
+    reason: str
+    detail: str
+    body: bytes
+    correlation_id: str
+    at: datetime
+    outcome: str = ""
+
+
+class Parking(Protocol):
+    """The one list of messages that wait for a person."""
+
+    def park(self, message: ParkedMessage) -> bool:
+        """Insert once by queue and message id; answer whether it was first."""
+
+    def parked(self) -> Sequence[ParkedMessage]:
+        """Those that still wait, oldest first."""
+
+    def settle(self, queue: str, message_id: str, outcome: str) -> bool:
+        """Take it off the list with what was done; answer whether it was on it."""
+
+
+class Outbox(Protocol):
+    """The way onto the queues."""
+
+    def send(self, commands: Sequence[Command]) -> None:
+        """Send each under its own message id; a repeat within the detection window is dropped by the broker.
+
+        Not atomic over several commands: the sender is delivered again and sends again.
+        """
+
+    def resend(self, message: ParkedMessage, *, message_id: str) -> None:
+        """Send a parked message's body again, under another id."""
+
+
+class Landing(Protocol):
+    """Where files land."""
+
+    def fetch(self, url: str, etag: str) -> AbstractContextManager[Path | None]:
+        """A local copy of the file at that ETag, for as long as the context lasts; None when it is not there any
+        more at that ETag. Raises Refused for a URL outside the landing area.
+        """
+
+
+class Quality(Protocol):
+    """The engine that checks data."""
+
+    def check(self, file: Path, spec: DataSpec) -> CheckReport:
+        """Judge the file by the suite. What cannot be read, or a suite that cannot be run, is an outcome in the
+        report, never a pass and never an exception. Changes nothing.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commit:
+    """A version of a Delta table."""
+
+    table: str
+    delta_version: int
+    rows: int
+
+
+class Lake(Protocol):
+    """The Delta tables: silver, gold, and the quarantine. Tables are named relative to the lake."""
+
+    def commit(self, file: Path, spec: DataSpec, story: str, generation: int) -> Commit:
+        """Append the file to the silver table exactly once for this story and generation, whoever calls how often."""
+
+    def quarantine(self, file: Path, story: str, reasons: Sequence[str]) -> str:
+        """Keep the file and the reasons apart; the same again changes nothing. Returns where."""
+
+    def parts(self, table: str, delta_version: int, column: str) -> Sequence[str]:
+        """The values of a partition column at that version, sorted."""
+
+    def rows(self, table: str, column: str, value: str) -> Commit:
+        """The rows of one partition at the table's newest version; 0 when the table is not there."""
+
+    def uri(self, table: str) -> str:
+        """The table's address, as jobs read it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A Databricks job run, as far as the steps care. `parameters` are those it was started with."""
+
+    workspace: str
+    job_run_id: int
+    job: str
+    result: RunResult
+    message: str
+    parameters: dict[str, str]
+
+
+class Jobs(Protocol):
+    """The Databricks workspaces."""
+
+    def start(self, job: str, *, token: str, parameters: dict[str, str]) -> tuple[str, int]:
+        """Run the job now, once per token, however often called. Returns workspace and job_run_id.
+
+        Raises Refused when the job does not exist or does not take the parameters.
+        """
+
+    def run(self, workspace: str, job_run_id: int) -> Run:
+        """The run's present state. A run that the workspace does not know is lost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelVersion:
+    """A version in the registry, and the metrics that its run logged (none where it has no run)."""
+
+    model: str
+    version: str
+    mlflow_run_id: str
+    tags: dict[str, str]
+    metrics: dict[str, float]
+
+
+class Registry(Protocol):
+    """The MLflow registry and the runs behind its versions."""
+
+    def version(self, model: str, version: str) -> ModelVersion | None:
+        """The version, or None when there is none."""
+
+    def versions(self, model: str) -> Sequence[str]:
+        """Every version of the model, oldest first; empty when there is no such model."""
+
+    def annotate(self, model: str, version: str, tags: dict[str, str]) -> None:
+        """Set the tags on the version; idempotent. A version that is gone is no error."""
+
+    def slot(self, model: str, slot: str) -> str:
+        """The version that the alias points at, or ""."""
+
+    def point(self, model: str, slot: str, version: str) -> None:
+        """Point the alias at the version, or take it away when the version is ""; idempotent.
+
+        Raises Refused when the version is gone.
+        """
