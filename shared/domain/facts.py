@@ -260,6 +260,7 @@ class VersionJudged(Fact):
     champion_version: str
     policy: str
     evidence: str
+    reason: str
     rules: tuple[RuleOutcome, ...]
 
     @property
@@ -277,6 +278,7 @@ class VersionJudged(Fact):
             champion_version="",
             policy="a1b2c3d4e5f6",
             evidence="f6e5d4c3b2a1",
+            reason="every blocking rule passed",
             rules=(RuleOutcome.example(),),
         )
 

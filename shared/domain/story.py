@@ -32,6 +32,11 @@ def is_settled(story: Sequence[f.Fact]) -> bool:
     return settled
 
 
+def is_decided(story: Sequence[f.Fact], version: str) -> bool:
+    """Was the version promoted or rejected?"""
+    return any(isinstance(fact, f.VersionPromoted | f.VersionRejected) and fact.version == version for fact in story)
+
+
 def use_case_of(story: Sequence[f.Fact]) -> str:
     """The use case, where an arrival started the story, else ""."""
     arrived = last(story, f.DataArrived)

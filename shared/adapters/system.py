@@ -1,0 +1,14 @@
+"""The machine's own clock."""
+
+import time
+from datetime import UTC, datetime
+
+
+class SystemClock:
+    """Clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)

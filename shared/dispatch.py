@@ -1,0 +1,135 @@
+"""From a message's bytes to its step, and what happens when that fails.
+
+Transient: retried here with back-off, then raised, and the host abandons the message. Poison: parked, and completed.
+Anything else is raised: the host abandons, and the broker dead-letters at the maximum delivery count.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.domain import identity
+from shared.domain.arrival import BlobCreated
+from shared.domain.commands import Command, Queue
+from shared.domain.facts import Parked
+from shared.errors import Malformed, Poison, Transient
+from shared.ports import Clock, Ledger, Outbox, ParkedMessage, Parking
+from shared.steps.decision import Decision
+from shared.wire import documents, event_grid, job_notification, mlflow_webhook
+
+log = logging.getLogger("sluice")
+
+BACK_OFF = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""Seconds between attempts. The host abandons at once and the broker counts: ten failures must outlast a restart."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secrets:
+    """What proves who a sender is."""
+
+    webhook: str
+    notification_user: str
+    notification_password: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sluice:
+    """The whole control plane, as the triggers call it. `steps` holds each command's step, its ports bound."""
+
+    steps: Mapping[type[Command], Callable[[Any], Decision]]
+    accept_arrival: Callable[[BlobCreated], Decision]
+    reconcile: Callable[[], Decision]
+    ledger: Ledger
+    parking: Parking
+    outbox: Outbox
+    clock: Clock
+    secrets: Secrets
+    workspace: str
+
+    def event(self, event_id: str, event_type: str, data: Mapping[str, Any]) -> None:
+        """An Event Grid event. One that is malformed is parked: Event Grid would only send it again."""
+        try:
+            blob = event_grid.decode_blob_created(event_id, event_type, data)
+        except Malformed as error:
+            body = repr(dict(data)).encode()[:65_536]
+            self._park("event-grid", event_id, error.reason, str(error), body, story="")
+            return
+        if blob is None:
+            log.info("event %s dropped: type %s", event_id, event_type)
+            return
+        self._apply(lambda: self.accept_arrival(blob))
+
+    def message(self, queue: Queue, message_id: str, body: bytes, correlation_id: str) -> None:
+        """A queue's message: decode, run its step, send what follows."""
+        try:
+            command = documents.decode_command(body)
+            if command.queue is not queue:
+                raise Malformed(f"{command.kind} travels on {command.queue}, not on {queue}")
+            self._apply(lambda: self.steps[type(command)](command))
+        except Poison as error:
+            self._park(queue, message_id, error.reason, str(error), body, story=correlation_id)
+
+    def dead_letter(self, queue: Queue, message_id: str, body: bytes, correlation_id: str, reason: str) -> None:
+        """A dead-lettered message: onto the one list that people look at."""
+        detail = f"dead-lettered by the broker: {reason or 'no reason given'}"
+        self._park(queue, message_id, "dead-lettered", detail, body, story=correlation_id)
+
+    def registry_delivery(self, headers: Mapping[str, str], body: bytes) -> None:
+        """A registry webhook. Raises Unauthenticated, Malformed, or Unreachable when the queue is."""
+        delivery_id = mlflow_webhook.verify(headers, body, secret=self.secrets.webhook, now=self.clock.now())
+        command = mlflow_webhook.decode(body, delivery_id=delivery_id)
+        if command is not None:
+            self.outbox.send([command])
+
+    def job_notification(self, authorization: str, body: bytes) -> None:
+        """A Databricks job notification. Raises Unauthenticated, Malformed, or Unreachable when the queue is."""
+        secrets = self.secrets
+        job_notification.verify(authorization, user=secrets.notification_user, password=secrets.notification_password)
+        command = job_notification.decode(body, workspace=self.workspace)
+        if command is not None:
+            self.outbox.send([command])
+
+    def sweep(self) -> None:
+        """Find what was lost, and carry it on."""
+        self._apply(self.reconcile)
+
+    def replay(self, message: ParkedMessage, *, who: str) -> None:
+        """Send a parked message again, under an id that the broker has not seen, and take it off the list."""
+        message_id = identity.message_id("Replay", message.message_id, f"{self.clock.now():%Y%m%dT%H%M%S}")
+        self.outbox.resend(message, message_id=message_id)
+        self.parking.settle(message.queue, message.message_id, f"replayed by {who}")
+
+    def _apply(self, step: Callable[[], Decision]) -> None:
+        for pause in (*BACK_OFF, None):
+            try:
+                decision = step()
+                if decision.send:
+                    self.outbox.send(decision.send)
+            except Transient as error:
+                if pause is None:
+                    raise
+                log.warning("%s; trying again in %s s", error, pause)
+                self.clock.sleep(pause)
+            else:
+                log.info("%s", decision.summary)
+                return
+
+    def _park(self, queue: str, message_id: str, reason: str, detail: str, body: bytes, *, story: str) -> None:
+        log.error("parked %s of %s: %s: %s", message_id, queue, reason, detail)
+        now = self.clock.now()
+        self.parking.park(
+            ParkedMessage(
+                queue=queue,
+                message_id=message_id,
+                reason=reason,
+                detail=detail,
+                body=body,
+                correlation_id=story,
+                at=now,
+            )
+        )
+        if story and self.ledger.story(story):
+            self.ledger.record(
+                [Parked(story=story, at=now, queue=queue, message_id=message_id, reason=reason, detail=detail)]
+            )

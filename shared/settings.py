@@ -1,0 +1,120 @@
+"""Settings: one frozen object, read from the environment by the Functions host's own names.
+
+On a laptop the same names stand in the `Values` of a local.settings.json, which `python -m local up` writes.
+"""
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.domain.commands import Queue
+from shared.errors import Misconfigured
+
+LOCAL_SETTINGS = Path(".sluice/local.settings.json")
+
+
+class Settings(BaseSettings):
+    """Everything that differs between a laptop and Azure."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True, populate_by_name=True)
+
+    landing_url: str = Field(alias="LANDING_URL", description="what the URL of every landed blob begins with")
+    landing_root: str = Field(alias="LANDING_ROOT", description="the same place as fsspec reads it")
+    lake_root: str = Field(alias="LAKE_ROOT", description="where the silver, gold and quarantine tables are")
+    ledger: str = Field(alias="LEDGER", description="the ledger: sqlite:///PATH")
+    use_cases: str = Field(default="usecases", alias="USE_CASES", description="the folder of the use cases")
+
+    service_bus: SecretStr = Field(
+        default=SecretStr(""), alias="SERVICE_BUS", description="Service Bus connection string; empty in Azure"
+    )
+    service_bus_namespace: str = Field(
+        default="",
+        validation_alias=AliasChoices("SERVICE_BUS__fullyQualifiedNamespace"),
+        description="Service Bus namespace, where the managed identity signs in",
+    )
+    arrivals_queue: str = Field(default="arrivals", alias="ARRIVALS_QUEUE", description="name of the queue")
+    trainings_queue: str = Field(default="trainings", alias="TRAININGS_QUEUE", description="name of the queue")
+    job_events_queue: str = Field(default="job-events", alias="JOB_EVENTS_QUEUE", description="name of the queue")
+    registry_events_queue: str = Field(
+        default="registry-events", alias="REGISTRY_EVENTS_QUEUE", description="name of the queue"
+    )
+    scorings_queue: str = Field(default="scorings", alias="SCORINGS_QUEUE", description="name of the queue")
+    scoring_parts_queue: str = Field(
+        default="scoring-parts", alias="SCORING_PARTS_QUEUE", description="name of the queue"
+    )
+
+    mlflow_tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI", description="the MLflow server, or databricks")
+    registry_webhook_secret: SecretStr = Field(
+        alias="REGISTRY_WEBHOOK_SECRET", description="what the registry's webhooks are signed with"
+    )
+    databricks_workspace: str = Field(
+        default="ws1", alias="DATABRICKS_WORKSPACE", description="our name for the workspace"
+    )
+    databricks_host: str = Field(alias="DATABRICKS_HOST", description="the workspace's address")
+    databricks_token: SecretStr = Field(
+        default=SecretStr(""), alias="DATABRICKS_TOKEN", description="its token; empty in Azure"
+    )
+    job_notification_user: str = Field(
+        default="sluice", alias="JOB_NOTIFICATION_USER", description="user of the job notifications' HTTP Basic"
+    )
+    job_notification_password: SecretStr = Field(
+        alias="JOB_NOTIFICATION_PASSWORD", description="password of the job notifications' HTTP Basic"
+    )
+
+    reconcile_schedule: str = Field(
+        default="0 */5 * * * *", alias="RECONCILE_SCHEDULE", description="when the sweep runs (NCrontab)"
+    )
+    reconcile_after_seconds: float = Field(
+        default=300,
+        ge=0,
+        alias="RECONCILE_AFTER_SECONDS",
+        description="how long a story is idle before the sweep carries it on",
+    )
+    check_memory_limit: str = Field(
+        default="1GB", alias="CHECK_MEMORY_LIMIT", description="what DuckDB may use while it checks a batch"
+    )
+
+    @model_validator(mode="after")
+    def _one_way_to_service_bus(self) -> Self:
+        if not self.service_bus.get_secret_value() and not self.service_bus_namespace:
+            raise ValueError("SERVICE_BUS or SERVICE_BUS__fullyQualifiedNamespace is needed")
+        return self
+
+    @property
+    def reconcile_after(self) -> timedelta:
+        """How long a story is idle before the sweep carries it on."""
+        return timedelta(seconds=self.reconcile_after_seconds)
+
+    def queue_name(self, queue: Queue) -> str:
+        """The queue's name in the namespace."""
+        return str(getattr(self, f"{queue.name.lower()}_queue"))
+
+    @classmethod
+    def load(cls, file: Path | None = None) -> Self:
+        """Read the environment, and under it the `Values` of a local.settings.json where there is one.
+
+        Raises Misconfigured with every fault at once, each naming the setting and what is wrong with it.
+        """
+        path = file or LOCAL_SETTINGS
+        values: dict[str, str] = {}
+        if file or path.exists():
+            try:
+                values = {str(k): str(v) for k, v in json.loads(path.read_text())["Values"].items()}
+            except OSError as error:
+                raise Misconfigured(f"{path}: {error.strerror}; start the local stack, or name another file") from error
+            except (ValueError, KeyError, AttributeError) as error:
+                raise Misconfigured(f'{path}: {{"Values": {{NAME: TEXT}}}} is expected ({error})') from error
+        try:
+            return cls.model_validate({**values, **os.environ})
+        except ValidationError as error:
+            faults = [
+                f"  {'.'.join(map(str, each['loc'])) or 'settings'}: {each['msg']}"
+                for each in error.errors(include_input=False)
+            ]
+            hint = f"set them in the environment or in {path}; is the local stack up (python -m local up)?"
+            raise Misconfigured("\n".join([f"{len(faults)} settings are wrong:", *faults, hint])) from error

@@ -1,0 +1,105 @@
+"""A run may have ended: read it, and record how."""
+
+from shared.domain import story as stories
+from shared.domain.commands import Command, FollowRun, ScorePart
+from shared.domain.facts import PartFailed, PartScored, PartStarted, ScoringFinished, TrainingFinished, TrainingStarted
+from shared.domain.story import MAX_GENERATIONS, FanOut
+from shared.domain.verdicts import RunResult
+from shared.ports import Clock, Jobs, Lake, Ledger, Run
+from shared.steps.decision import Decision
+
+
+def follow_run(command: FollowRun, *, ledger: Ledger, jobs: Jobs, lake: Lake, clock: Clock) -> Decision:
+    """Record a run's end in its story; run again what was lost; close a fan-out whose last part this was.
+
+    A notification names a run only: which story it belongs to is in the parameters it was started with.
+    """
+    run = jobs.run(command.workspace, command.job_run_id)
+    story = ledger.story(command.story or run.parameters.get("story", ""))
+    began = next(
+        (
+            fact
+            for fact in story
+            if isinstance(fact, TrainingStarted | PartStarted) and fact.job_run_id == command.job_run_id
+        ),
+        None,
+    )
+    if began is None:
+        return Decision(summary=f"run {command.job_run_id} is none of ours, or its start is not recorded yet")
+    if run.result is RunResult.RUNNING:
+        return Decision(summary=f"run {command.job_run_id} still runs")
+    if isinstance(began, TrainingStarted):
+        return _training_ended(began, run, use_case=stories.use_case_of(story), ledger=ledger, clock=clock)
+    fan_out = next(one for one in stories.fan_outs(story) if one.plan.plan == began.plan)
+    return _part_ended(began, run, fan_out, stories.use_case_of(story), ledger=ledger, lake=lake, clock=clock)
+
+
+def _is_final(run: Run, generation: int) -> bool:
+    return run.result is not RunResult.LOST or generation >= MAX_GENERATIONS
+
+
+def _training_ended(began: TrainingStarted, run: Run, *, use_case: str, ledger: Ledger, clock: Clock) -> Decision:
+    finished = TrainingFinished(
+        story=began.story,
+        at=clock.now(),
+        generation=began.generation,
+        job_run_id=began.job_run_id,
+        result=run.result,
+        message=run.message,
+        final=_is_final(run, began.generation),
+    )
+    ledger.record([finished])
+    send: tuple[Command, ...] = () if finished.final else (stories.train_again(began, use_case),)
+    return Decision(summary=f"training {began.generation} {run.result}", send=send)
+
+
+def _part_ended(
+    began: PartStarted, run: Run, fan_out: FanOut, use_case: str, *, ledger: Ledger, lake: Lake, clock: Clock
+) -> Decision:
+    plan = fan_out.plan
+    if run.result is not RunResult.SUCCEEDED:
+        failed = PartFailed(
+            story=began.story,
+            at=clock.now(),
+            plan=began.plan,
+            part=began.part,
+            generation=began.generation,
+            job_run_id=began.job_run_id,
+            result=run.result,
+            message=run.message,
+            final=_is_final(run, began.generation),
+        )
+        ledger.record([failed])
+        again = ScorePart(
+            story=began.story,
+            use_case=use_case,
+            plan=began.plan,
+            part=began.part,
+            generation=began.generation + 1,
+        )
+        return Decision(summary=f"part {began.part} {run.result}", send=() if failed.final else (again,))
+    gold = lake.rows(plan.gold, plan.part_by, began.part)
+    scored = PartScored(
+        story=began.story,
+        at=clock.now(),
+        plan=began.plan,
+        part=began.part,
+        generation=began.generation,
+        job_run_id=began.job_run_id,
+        rows=gold.rows,
+    )
+    ledger.record([scored])
+    # Read again after the record: of two last parts at once, at least one sees both.
+    complete = next(one for one in stories.fan_outs(ledger.story(began.story)) if one.plan.plan == began.plan)
+    if not complete.is_complete:
+        return Decision(summary=f"part {began.part}: {gold.rows} rows in {plan.gold}")
+    finished = ScoringFinished(
+        story=began.story,
+        at=clock.now(),
+        plan=began.plan,
+        gold=plan.gold,
+        gold_version=gold.delta_version,
+        rows=complete.rows,
+    )
+    ledger.record([finished])
+    return Decision(summary=f"scoring finished: {complete.rows} rows in {plan.gold}")

@@ -1,0 +1,146 @@
+"""A model version is judged by its owners' gate, and promoted or rejected."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from shared.domain import identity
+from shared.domain import story as stories
+from shared.domain.commands import Command, JudgeVersion, PlanScoring
+from shared.domain.facts import Fact, ScoringPlanned, VersionJudged, VersionPromoted, VersionRegistered, VersionRejected
+from shared.domain.gate import Evidence, judge
+from shared.domain.usecase import UseCase, UseCases
+from shared.domain.verdicts import Verdict
+from shared.ports import Approval, Approvals, Clock, Ledger, ModelVersion, Registry
+from shared.steps.decision import Decision
+
+CHAMPION_PREFIX = "champion."
+"""The challenger's run logs the champion's metrics, measured on the same rows, under this prefix."""
+
+
+def judge_version(
+    command: JudgeVersion,
+    *,
+    use_cases: UseCases,
+    ledger: Ledger,
+    approvals: Approvals,
+    registry: Registry,
+    clock: Clock,
+) -> Decision:
+    """Judge once, record the decision, then make approval, alias and tags follow it, however often this runs."""
+    use_case = use_cases.of_model(command.model)
+    if use_case is None:
+        return Decision(summary=f"{command.model} belongs to no use case")
+    version = registry.version(command.model, command.version)
+    if version is None:
+        return Decision(summary=f"{command.model} has no version {command.version} any more")
+    story = story_of(version)
+    judged = _of_version(ledger.story(story), VersionJudged, version)
+    if judged is None:
+        registered = VersionRegistered(
+            story=story,
+            at=clock.now(),
+            model=version.model,
+            version=version.version,
+            mlflow_run_id=version.mlflow_run_id,
+        )
+        approval = approvals.approved(version.model, use_case.gate.slot)
+        ledger.record([registered, _judge(version, use_case, approval, story=story, clock=clock)])
+        judged = _of_version(ledger.story(story), VersionJudged, version)  # of two that judge at once, the first counts
+        assert judged is not None  # noqa: S101 - recorded above, for the type checker
+    if judged.verdict is not Verdict.PASSED:
+        return _reject(judged, f"{judged.verdict}: {judged.reason}", ledger=ledger, registry=registry, clock=clock)
+    return _promote(judged, use_case, ledger=ledger, approvals=approvals, registry=registry, clock=clock)
+
+
+def story_of(version: ModelVersion) -> str:
+    """The story that led to the version; one of its own for a version that somebody registered by hand."""
+    return version.tags.get("sluice.story") or identity.story_of_version(version.model, version.version)
+
+
+def _of_version[Kind: VersionJudged | VersionPromoted](
+    story: Sequence[Fact], kind: type[Kind], version: ModelVersion | VersionJudged
+) -> Kind | None:
+    found = (
+        one for one in stories.of_kind(story, kind) if (one.model, one.version) == (version.model, version.version)
+    )
+    return next(found, None)
+
+
+def _judge(
+    version: ModelVersion, use_case: UseCase, approval: Approval | None, *, story: str, clock: Clock
+) -> VersionJudged:
+    evidence = Evidence(
+        metrics={name: value for name, value in version.metrics.items() if not name.startswith(CHAMPION_PREFIX)},
+        champion_metrics={
+            name.removeprefix(CHAMPION_PREFIX): value
+            for name, value in version.metrics.items()
+            if name.startswith(CHAMPION_PREFIX)
+        },
+        champion_version=version.tags.get("sluice.champion_version", ""),
+        approved_version=approval.version if approval else "",
+    )
+    judgement = judge(use_case.gate.policy, evidence)
+    return VersionJudged(
+        story=story,
+        at=clock.now(),
+        model=version.model,
+        version=version.version,
+        verdict=judgement.verdict,
+        champion_version=evidence.approved_version,
+        policy=use_case.gate.policy.fingerprint,
+        evidence=identity.fingerprint(json.dumps(asdict(evidence), sort_keys=True)),
+        reason=judgement.reason,
+        rules=judgement.outcomes,
+    )
+
+
+def _reject(judged: VersionJudged, reason: str, *, ledger: Ledger, registry: Registry, clock: Clock) -> Decision:
+    registry.annotate(judged.model, judged.version, {"sluice.verdict": "rejected", "sluice.decision": reason})
+    rejected = VersionRejected(
+        story=judged.story, at=clock.now(), model=judged.model, version=judged.version, reason=reason
+    )
+    ledger.record([rejected])
+    return Decision(summary=f"{identity.model_at(judged.model, judged.version)} rejected: {reason}")
+
+
+def _promote(
+    judged: VersionJudged,
+    use_case: UseCase,
+    *,
+    ledger: Ledger,
+    approvals: Approvals,
+    registry: Registry,
+    clock: Clock,
+) -> Decision:
+    slot, name = use_case.gate.slot, identity.model_at(judged.model, judged.version)
+    if _of_version(ledger.story(judged.story), VersionPromoted, judged) is None:
+        approval = approvals.approved(judged.model, slot)
+        approved = approval.version if approval else ""
+        if approved not in (judged.version, judged.champion_version):
+            reason = (
+                f"the champion is version {approved} now; it was judged against {judged.champion_version or 'none'}"
+            )
+            return _reject(judged, reason, ledger=ledger, registry=registry, clock=clock)
+        if approved != judged.version:
+            wanted = Approval(model=judged.model, slot=slot, version=judged.version, story=judged.story, at=clock.now())
+            approvals.approve(wanted, replaces=approval)
+        # The approval stands before the alias moves: whoever compares the two now helps instead of reverting.
+        registry.point(judged.model, slot, judged.version)
+        registry.annotate(
+            judged.model, judged.version, {"sluice.verdict": "promoted", "sluice.decision": judged.reason}
+        )
+        promoted = VersionPromoted(
+            story=judged.story,
+            at=clock.now(),
+            model=judged.model,
+            version=judged.version,
+            slot=slot,
+            previous=judged.champion_version,
+            reason=judged.reason,
+        )
+        ledger.record([promoted])
+    if stories.last(ledger.story(judged.story), ScoringPlanned):
+        return Decision(summary=f"{name} is {slot}, since before")
+    plan: Command = PlanScoring(story=judged.story, use_case=use_case.name, model=judged.model, version=judged.version)
+    return Decision(summary=f"{name} is {slot}: {judged.reason}", send=(plan,))

@@ -1,0 +1,50 @@
+"""An approved version scores the lake: model version and data version are pinned, and the parts are cut."""
+
+from shared.domain import identity
+from shared.domain import story as stories
+from shared.domain.commands import PlanScoring, ScorePart
+from shared.domain.facts import DataCommitted, ScoringPlanned
+from shared.domain.usecase import UseCase, UseCases
+from shared.ports import Clock, Lake, Ledger
+from shared.steps.decision import Decision
+
+
+def plan_scoring(command: PlanScoring, *, use_cases: UseCases, ledger: Ledger, lake: Lake, clock: Clock) -> Decision:
+    """Record the plan before anything is sent; a repeat sends the parts that have not been started."""
+    use_case = use_cases.named(command.use_case)
+    plan_id = identity.plan_id(command.story, command.model, command.version, command.generation)
+    fan_out = _fan_out(ledger, command.story, plan_id)
+    if fan_out is None:
+        ledger.record([_plan(command, plan_id, use_case, ledger=ledger, lake=lake, clock=clock)])
+        fan_out = _fan_out(ledger, command.story, plan_id)
+        assert fan_out is not None  # noqa: S101 - recorded above, for the type checker
+    waiting = [part for part in fan_out.plan.parts if part not in fan_out.started and part not in fan_out.scored]
+    return Decision(
+        summary=f"plan {plan_id}: {len(fan_out.plan.parts)} parts of {fan_out.plan.table}, {len(waiting)} to send",
+        send=tuple(ScorePart(story=command.story, use_case=use_case.name, plan=plan_id, part=part) for part in waiting),
+    )
+
+
+def _fan_out(ledger: Ledger, story: str, plan_id: str) -> stories.FanOut | None:
+    return next((one for one in stories.fan_outs(ledger.story(story)) if one.plan.plan == plan_id), None)
+
+
+def _plan(
+    command: PlanScoring, plan_id: str, use_case: UseCase, *, ledger: Ledger, lake: Lake, clock: Clock
+) -> ScoringPlanned:
+    committed = stories.last(ledger.story(command.story), DataCommitted)
+    table, delta_version = use_case.data.table, committed.delta_version if committed else -1
+    if delta_version < 0:  # a version that no arrival led to scores what is there now
+        delta_version = lake.rows(table, use_case.scoring.part_by, "").delta_version
+    return ScoringPlanned(
+        story=command.story,
+        at=clock.now(),
+        plan=plan_id,
+        model=command.model,
+        version=command.version,
+        table=table,
+        delta_version=delta_version,
+        gold=use_case.scoring.table,
+        part_by=use_case.scoring.part_by,
+        parts=tuple(lake.parts(table, delta_version, use_case.scoring.part_by)),
+    )

@@ -1,0 +1,53 @@
+"""One part of a plan becomes one run."""
+
+from shared.domain import identity
+from shared.domain import story as stories
+from shared.domain.commands import ScorePart
+from shared.domain.facts import PartStarted
+from shared.domain.usecase import UseCases
+from shared.errors import Refused
+from shared.ports import Clock, Jobs, Lake, Ledger
+from shared.steps.decision import Decision
+
+
+def score_part(
+    command: ScorePart, *, use_cases: UseCases, ledger: Ledger, jobs: Jobs, lake: Lake, clock: Clock
+) -> Decision:
+    """Submit and return: no function waits for a run. The part is the replace key in gold, so a repeat is harmless."""
+    use_case = use_cases.named(command.use_case)
+    fan_outs = stories.fan_outs(ledger.story(command.story))
+    fan_out = next((one for one in fan_outs if one.plan.plan == command.plan), None)
+    if fan_out is None or command.part not in fan_out.plan.parts:
+        raise Refused(f"story {command.story} has no plan {command.plan} with a part {command.part!r}")
+    started = fan_out.started.get(command.part)
+    if command.part in fan_out.scored or (started and started.generation >= command.generation):
+        return Decision(summary=f"part {command.part} of plan {command.plan} was started before")
+    plan = fan_out.plan
+    workspace, job_run_id = jobs.start(
+        use_case.scoring.job,
+        token=identity.run_token("part", command.plan, command.part, str(command.generation)),
+        parameters={
+            "story": command.story,
+            "use_case": use_case.name,
+            "plan": plan.plan,
+            "part": command.part,
+            "partition_column": plan.part_by,
+            "table": lake.uri(plan.table),
+            "delta_version": str(plan.delta_version),
+            "gold": lake.uri(plan.gold),
+            "model": plan.model,
+            "model_version": plan.version,
+            "config": use_case.folder,
+        },
+    )
+    fact = PartStarted(
+        story=command.story,
+        at=clock.now(),
+        plan=plan.plan,
+        part=command.part,
+        generation=command.generation,
+        job_run_id=job_run_id,
+        workspace=workspace,
+    )
+    ledger.record([fact])
+    return Decision(summary=f"part {command.part} runs as {job_run_id} in {workspace}")

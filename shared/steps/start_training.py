@@ -1,0 +1,54 @@
+"""Training starts on exactly one Delta version, once per generation."""
+
+from shared.domain import identity
+from shared.domain import story as stories
+from shared.domain.commands import StartTraining
+from shared.domain.facts import TrainingStarted
+from shared.domain.usecase import UseCases
+from shared.ports import Approvals, Clock, Jobs, Lake, Ledger
+from shared.steps.decision import Decision
+
+
+def start_training(
+    command: StartTraining,
+    *,
+    use_cases: UseCases,
+    ledger: Ledger,
+    approvals: Approvals,
+    jobs: Jobs,
+    lake: Lake,
+    clock: Clock,
+) -> Decision:
+    """Run the training job now, under a token made of story and generation, so that a repeat finds the same run."""
+    use_case = use_cases.named(command.use_case)
+    started = stories.last(ledger.story(command.story), TrainingStarted)
+    if started and started.generation >= command.generation:
+        return Decision(summary=f"training {started.generation} runs as {started.job_run_id}, since before")
+    approval = approvals.approved(use_case.training.model, use_case.gate.slot)
+    champion = approval.version if approval else ""
+    workspace, job_run_id = jobs.start(
+        use_case.training.job,
+        token=identity.run_token("training", command.story, str(command.generation)),
+        parameters={
+            "story": command.story,
+            "generation": str(command.generation),
+            "use_case": use_case.name,
+            "table": lake.uri(command.table),
+            "delta_version": str(command.delta_version),
+            "model": use_case.training.model,
+            "champion_version": champion,
+            "config": use_case.folder,
+        },
+    )
+    fact = TrainingStarted(
+        story=command.story,
+        at=clock.now(),
+        generation=command.generation,
+        workspace=workspace,
+        job_run_id=job_run_id,
+        table=command.table,
+        delta_version=command.delta_version,
+        champion_version=champion,
+    )
+    ledger.record([fact])
+    return Decision(summary=f"training {command.generation} runs as {job_run_id} in {workspace}")

@@ -1,0 +1,38 @@
+"""Databricks' job notifications: HTTP Basic, unsigned, so a wake-up only. Ids come as number or as text."""
+
+import base64
+import binascii
+import hmac
+import json
+
+from shared.domain.commands import FollowRun
+from shared.errors import Malformed, Unauthenticated
+
+
+def verify(authorization: str, *, user: str, password: str) -> None:
+    """Check HTTP Basic (RFC 7617). Raises Unauthenticated."""
+    scheme, _, encoded = authorization.partition(" ")
+    try:
+        given = base64.b64decode(encoded.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        given = b""
+    right = hmac.compare_digest(given, f"{user}:{password}".encode())
+    if not (right and password and scheme.lower() == "basic"):
+        raise Unauthenticated("user or password is wrong: compare the notification destination with the settings")
+
+
+def decode(body: bytes, *, workspace: str) -> FollowRun | None:
+    """The run to look at; None for an event without a run. Raises Malformed.
+
+    `workspace` is ours, not the body's: the sender is not trusted to name one.
+    """
+    try:
+        event = json.loads(body)
+        run = event.get("run") or {}
+        if not run.get("run_id"):
+            return None
+        return FollowRun(
+            workspace=workspace, job_run_id=int(run["run_id"]), cause=str(event.get("event_type", ""))[:40]
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Malformed(f"no Databricks job notification: {error!r}") from error

@@ -1,0 +1,59 @@
+"""MLflow's registry webhooks: signed as Standard Webhooks asks, over `delivery_id.timestamp.raw_body`."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from shared.domain.commands import Command, EnforceSlot, JudgeVersion
+from shared.errors import Malformed, Unauthenticated
+
+MAX_AGE = timedelta(minutes=5)
+_VERSION_SIGNATURE = "v1,"
+
+
+def verify(headers: Mapping[str, str], body: bytes, *, secret: str, now: datetime) -> str:
+    """Check signature and age; return the delivery id, the same over MLflow's own retries. Raises Unauthenticated."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    delivery_id, timestamp, signature = (
+        lowered.get(f"x-mlflow-{name}", "") for name in ("delivery-id", "timestamp", "signature")
+    )
+    signed = f"{delivery_id}.{timestamp}.".encode() + body
+    expected = base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest()).decode()
+    if (
+        not secret
+        or not delivery_id
+        or not hmac.compare_digest(signature.encode(), f"{_VERSION_SIGNATURE}{expected}".encode())
+    ):
+        raise Unauthenticated("the signature is not ours: compare the webhook's secret with REGISTRY_WEBHOOK_SECRET")
+    if not timestamp.isdecimal() or abs(now.timestamp() - int(timestamp)) > MAX_AGE.total_seconds():
+        raise Unauthenticated(f"the delivery is older than {MAX_AGE}: compare the clocks, or it was replayed")
+    return delivery_id
+
+
+def decode(body: bytes, *, delivery_id: str) -> Command | None:
+    """The command that follows from a delivery; None for an event that asks for nothing. Raises Malformed.
+
+    The event is a hint: the command names what to look at, not what to believe.
+    """
+    try:
+        event = json.loads(body)
+        subject, data = f"{event['entity']}.{event['action']}", event["data"]
+        match subject:
+            case "model_version.created":
+                return JudgeVersion(model=_text(data, "name"), version=_text(data, "version"), cause=delivery_id)
+            case "model_version_alias.created" | "model_version_alias.deleted":
+                return EnforceSlot(model=_text(data, "name"), slot=_text(data, "alias"), cause=delivery_id)
+            case _:
+                return None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Malformed(f"delivery {delivery_id} is no MLflow registry event: {error!r}") from error
+
+
+def _text(data: Mapping[str, object], field: str) -> str:
+    value = data[field]
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"data.{field} is no text: {value!r}")
+    return value
