@@ -110,7 +110,11 @@ class _Decimals(yaml.SafeLoader):
     """YAML whose numbers with a point stay exact decimals: 0.85 is 0.85."""
 
 
-_Decimals.add_constructor("tag:yaml.org,2002:float", lambda loader, node: Decimal(loader.construct_scalar(node)))
+def _decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Decimal:
+    return Decimal(str(loader.construct_scalar(node)))
+
+
+_Decimals.add_constructor("tag:yaml.org,2002:float", _decimal)
 
 
 def load(folder: Path) -> UseCases:

@@ -1,0 +1,1 @@
+"""One module for each trigger: decode, call, answer. No branch on a business fact."""

@@ -1,0 +1,26 @@
+"""How an HTTP trigger answers."""
+
+import logging
+from collections.abc import Callable
+
+import azure.functions as func
+
+from shared.errors import Malformed, Transient, Unauthenticated
+
+log = logging.getLogger("sluice")
+
+
+def answer_to(receive: Callable[[], None]) -> func.HttpResponse:
+    """202 for what was taken, 401 without proof, 400 for what is malformed, 503 for "send it again"."""
+    try:
+        receive()
+    except Unauthenticated as error:
+        log.warning("refused: %s", error)
+        return func.HttpResponse(status_code=401)
+    except Malformed as error:
+        log.warning("refused: %s", error)
+        return func.HttpResponse(str(error), status_code=400)
+    except Transient as error:
+        log.warning("not taken: %s", error)
+        return func.HttpResponse(status_code=503, headers={"Retry-After": "5"})
+    return func.HttpResponse(status_code=202)

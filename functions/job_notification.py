@@ -1,0 +1,15 @@
+"""Databricks' job notifications. HTTP Basic is the authentication."""
+
+import azure.functions as func
+
+from functions.answers import answer_to
+from shared.bootstrap import sluice
+
+blueprint = func.Blueprint()
+
+
+@blueprint.function_name("job_notification")
+@blueprint.route(route="job-notification", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+def job_notification(req: func.HttpRequest) -> func.HttpResponse:
+    """Check user and password, enqueue a wake-up, answer 202."""
+    return answer_to(lambda: sluice().job_notification(req.headers.get("authorization", ""), req.get_body()))

@@ -1,0 +1,138 @@
+"""The lake: Delta tables through deltalake, no Spark."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.adapters import tables
+from shared.domain import identity
+from shared.domain.usecase import DataSpec
+from shared.errors import Conflict, Poison, Unreachable
+from shared.ports import Commit
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+STORY_KEY = "sluice.story"
+
+
+class DeltaLake:
+    """Lake. `root` is a folder or an address that deltalake and fsspec know."""
+
+    def __init__(self, root: str, memory_limit: str) -> None:
+        self._root = root.rstrip("/")
+        self._memory_limit = memory_limit
+
+    def uri(self, table: str) -> str:
+        return f"{self._root}/{table}"
+
+    def commit(self, file: Path, spec: DataSpec, story: str, generation: int) -> Commit:
+        """The story's transaction in the Delta log makes it once: whoever opened the table before somebody else
+        committed the same story gets a conflict, and finds it done when it looks again.
+        """
+        from arro3.core import RecordBatchReader
+        from deltalake import CommitProperties, Transaction, write_deltalake
+        from deltalake.exceptions import CommitFailedError, DeltaError
+
+        application = identity.delta_application(story)
+        with tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
+            tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
+            batch = db.sql(f"FROM {tables.VIEW}")
+            table = self._open_or_create(spec, RecordBatchReader.from_stream(batch).schema)
+            done = table.transaction_version(application)
+            if done is not None and done >= generation:
+                return self._committed_before(table, spec.table, story)
+            rows = db.sql(f"SELECT count(*) FROM {tables.VIEW}").fetchone()
+            counted = int(rows[0]) if rows else 0
+            try:
+                write_deltalake(
+                    table,
+                    batch,
+                    mode="append",
+                    commit_properties=CommitProperties(
+                        app_transactions=[Transaction(application, generation)],
+                        custom_metadata={
+                            STORY_KEY: story,
+                            "sluice.generation": str(generation),
+                            "sluice.rows": str(counted),
+                        },
+                        max_commit_retries=20,
+                    ),
+                )
+            except CommitFailedError as error:
+                raise Conflict(f"{spec.table}: {error}") from error
+            except DeltaError as error:
+                if "schema" in str(error).lower():
+                    raise Poison(f"{spec.table}: the batch does not fit the table: {error}") from error
+                raise Unreachable(f"{spec.table}: {error}") from error
+            # Others may have appended since: which version is this story's is in the log, not in the newest number.
+            return self._committed_before(self._open(spec.table), spec.table, story)
+
+    def _open(self, table: str, delta_version: int | None = None) -> "DeltaTable":
+        from deltalake import DeltaTable
+
+        return DeltaTable(self.uri(table), version=delta_version)
+
+    def _open_or_create(self, spec: DataSpec, schema: Any) -> "DeltaTable":
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError, TableNotFoundError
+
+        try:
+            return self._open(spec.table)
+        except TableNotFoundError:
+            pass
+        try:
+            return DeltaTable.create(
+                self.uri(spec.table), schema=schema, mode="ignore", partition_by=[spec.partition_by]
+            )
+        except DeltaError as error:
+            raise Conflict(f"{spec.table} is being created by somebody else: {error}") from error
+
+    @staticmethod
+    def _committed_before(table: "DeltaTable", name: str, story: str) -> Commit:
+        for entry in table.history():
+            if entry.get(STORY_KEY) == story:
+                return Commit(table=name, delta_version=int(entry["version"]), rows=int(entry["sluice.rows"]))
+        raise Conflict(f"{name}: story {story} is committed, but not in the log yet")
+
+    def quarantine(self, file: Path, story: str, reasons: Sequence[str]) -> str:
+        import fsspec
+
+        location = f"quarantine/{story}"
+        filesystem, folder = fsspec.core.url_to_fs(self.uri(location))
+        try:
+            filesystem.makedirs(folder, exist_ok=True)
+            filesystem.put_file(str(file), f"{folder}/{file.name}")
+            with filesystem.open(f"{folder}/reasons.json", "w") as target:
+                json.dump({"story": story, "file": file.name, "reasons": list(reasons)}, target, indent=2)
+        except OSError as error:
+            raise Unreachable(f"{location}: {error}") from error
+        return location
+
+    def parts(self, table: str, delta_version: int, column: str) -> Sequence[str]:
+        actions = _actions(self._open(table, delta_version))
+        return sorted({str(value) for value in actions.column(f"partition.{column}").to_pylist()})
+
+    def rows(self, table: str, column: str, value: str) -> Commit:
+        from deltalake.exceptions import TableNotFoundError
+
+        try:
+            opened = self._open(table)
+        except TableNotFoundError:
+            return Commit(table=table, delta_version=-1, rows=0)
+        actions = _actions(opened)
+        pairs = zip(
+            actions.column(f"partition.{column}").to_pylist(), actions.column("num_records").to_pylist(), strict=True
+        )
+        return Commit(
+            table=table,
+            delta_version=opened.version(),
+            rows=sum(int(count or 0) for part, count in pairs if str(part) == value),
+        )
+
+
+def _actions(table: "DeltaTable") -> Any:
+    """The table's files, one a row: from the Delta log, no data is read."""
+    return table.get_add_actions(flatten=True)

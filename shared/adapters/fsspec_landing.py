@@ -1,0 +1,53 @@
+"""The landing area through fsspec: a folder on a laptop, a container in Azure."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from shared.errors import Refused, Unreachable
+
+
+def etag_of(info: dict[str, Any]) -> str:
+    """The ETag of what fsspec says of a file; on a local disk, modification time and size stand in for it."""
+    if "etag" in info:
+        return str(info["etag"]).strip('"')
+    return f"0x{int(info['mtime'] * 1e6):X}-{info['size']:X}"
+
+
+class FsspecLanding:
+    """Landing. `url` is what the blobs' URLs begin with, `root` the same place as fsspec reads it."""
+
+    def __init__(self, url: str, root: str) -> None:
+        self._url = url.rstrip("/") + "/"
+        self._root = root.rstrip("/")
+
+    @contextmanager
+    def fetch(self, url: str, etag: str) -> Iterator[Path | None]:
+        import fsspec
+
+        if not url.startswith(self._url):
+            raise Refused(f"{url} is not below {self._url}: nothing else is read")
+        relative = PurePosixPath(unquote(urlsplit(url[len(self._url) :]).path))
+        if relative.is_absolute() or ".." in relative.parts or not relative.name:
+            raise Refused(f"{url} leads out of the landing area")
+        filesystem, root = fsspec.core.url_to_fs(self._root)
+        source = f"{root}/{relative}"
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / relative.name
+            try:
+                if etag_of(filesystem.info(source)) != etag:
+                    yield None
+                    return
+                with filesystem.open(source, "rb") as landed, target.open("wb") as copy:
+                    shutil.copyfileobj(landed, copy, 1 << 20)
+                unchanged = etag_of(filesystem.info(source)) == etag
+            except FileNotFoundError:
+                yield None
+                return
+            except OSError as error:
+                raise Unreachable(f"{source}: {error}") from error
+            yield target if unchanged else None

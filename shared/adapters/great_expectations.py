@@ -1,0 +1,200 @@
+"""Great Expectations' own SQL engine over DuckDB: the suite as its owners wrote it, in bounded memory."""
+
+import json
+import logging
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.adapters import tables
+from shared.domain import identity
+from shared.domain.quality import CheckReport, ExpectationOutcome
+from shared.domain.usecase import DataSpec
+from shared.domain.verdicts import Severity, Verdict
+
+if TYPE_CHECKING:
+    import duckdb
+
+SEVERITIES = {"critical": Severity.BLOCKING, "warning": Severity.WARNING, "info": Severity.WARNING}
+"""Great Expectations' severities, and whether each stops."""
+
+_COLUMNS_EXIST = (
+    "expect_column_to_exist",
+    "expect_table_columns_to_match_set",
+    "expect_table_columns_to_match_ordered_list",
+)
+
+
+class GreatExpectations:
+    """Quality."""
+
+    def __init__(self, memory_limit: str) -> None:
+        self._memory_limit = memory_limit
+        self._one_at_a_time = threading.Lock()  # the memory limit is one check's, and GX keeps global state
+
+    def check(self, file: Path, spec: DataSpec) -> CheckReport:
+        import duckdb
+
+        suite = json.loads(spec.expectations)
+        fingerprint = identity.fingerprint(spec.expectations)
+        with self._one_at_a_time, tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
+            try:
+                tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
+            except duckdb.Error as error:
+                unreadable = _stopped("readable", "", f"{file.name} can be read", _first_line(error), Verdict.FAILED)
+                return CheckReport(suite=fingerprint, rows=0, expectations=(unreadable,))
+            columns = [name for name, *_ in db.sql(f"DESCRIBE {tables.VIEW}").fetchall()]
+            counted = db.sql(f"SELECT count(*) FROM {tables.VIEW}").fetchone()
+            outcomes = _validate(db, suite, columns)
+            return CheckReport(suite=fingerprint, rows=counted[0] if counted else 0, expectations=tuple(outcomes))
+
+
+def _validate(db: "duckdb.DuckDBPyConnection", suite: dict[str, Any], columns: list[str]) -> list[ExpectationOutcome]:
+    """Each expectation's outcome. One about a column that is not there is not run: Great Expectations would fall over
+    it. Where the suite also demands the column, its absence is the data's fault, else the suite's.
+    """
+    gx = _great_expectations()
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    demanded = _demanded_columns(suite["expectations"])
+    outcomes: list[ExpectationOutcome] = []
+    runnable: list[Any] = []
+    for each in suite["expectations"]:
+        named = [each["kwargs"].get("column"), *each["kwargs"].get("column_list", [])]
+        absent = [name for name in named if name and name not in columns]
+        if absent and each["type"] not in _COLUMNS_EXIST:
+            verdict = Verdict.FAILED if set(absent) <= demanded else Verdict.MISCONFIGURED
+            outcomes.append(_outcome(each, verdict, f"column {', '.join(absent)} is missing", None))
+            continue
+        try:
+            runnable.append(
+                ExpectationConfiguration(
+                    type=each["type"],
+                    kwargs=each["kwargs"],
+                    severity=each.get("severity", "critical"),
+                    meta={"position": len(runnable)},
+                ).to_domain_obj()
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it raises, the suite is wrong, and says how
+            outcomes.append(_outcome(each, Verdict.MISCONFIGURED, _first_line(error), None))
+    if runnable:
+        results = _batch(gx, db).validate(
+            gx.ExpectationSuite(name="suite", expectations=runnable), result_format="BASIC"
+        )
+        outcomes += [_of_result(one) for one in results.results]
+    return outcomes
+
+
+def _demanded_columns(expectations: list[dict[str, Any]]) -> set[str]:
+    demanded: set[str] = set()
+    for each in expectations:
+        if each["type"] in _COLUMNS_EXIST:
+            kwargs = each["kwargs"]
+            demanded |= {kwargs.get("column", ""), *kwargs.get("column_set", []), *kwargs.get("column_list", [])}
+    return demanded - {""}
+
+
+def _of_result(result: Any) -> ExpectationOutcome:
+    each = {**result.expectation_config.to_json_dict()}
+    raised = _raised(result.exception_info)
+    if raised:
+        return _outcome(each, Verdict.MISCONFIGURED, raised, None)
+    found = result.result or {}
+    unexpected = found.get("unexpected_count")
+    detail = ""
+    if not result.success:
+        if unexpected is not None:
+            sample = ", ".join(dict.fromkeys(str(one) for one in found.get("partial_unexpected_list", [])[:20]))
+            detail = f"{unexpected} of {found.get('element_count')} rows are not" + (
+                f", such as {sample[:120]}" if sample else ""
+            )
+        else:
+            detail = f"found {_text(found.get('observed_value', found.get('details', '')))}"
+    return _outcome(each, Verdict.PASSED if result.success else Verdict.FAILED, detail, unexpected)
+
+
+def _raised(exception_info: Any) -> str:
+    """What the engine fell over, or "". It is flat for one metric and nested for several."""
+    infos = [exception_info] if "raised_exception" in exception_info else list(exception_info.values())
+    return next((str(one["exception_message"]).splitlines()[0] for one in infos if one.get("raised_exception")), "")
+
+
+def _outcome(each: dict[str, Any], verdict: Verdict, detail: str, unexpected: int | None) -> ExpectationOutcome:
+    kwargs = {key: value for key, value in each["kwargs"].items() if key != "batch_id"}
+    column = str(kwargs.get("column", ", ".join(map(str, kwargs.get("column_list", [])))))
+    return ExpectationOutcome(
+        expectation=each["type"],
+        column=column,
+        severity=SEVERITIES.get(str(each.get("severity", "critical")), Severity.BLOCKING),
+        verdict=verdict,
+        asked=_words(each["type"], column, kwargs),
+        unexpected=unexpected,
+        detail=detail,
+    )
+
+
+def _stopped(expectation: str, column: str, asked: str, detail: str, verdict: Verdict) -> ExpectationOutcome:
+    return ExpectationOutcome(
+        expectation=expectation,
+        column=column,
+        severity=Severity.BLOCKING,
+        verdict=verdict,
+        asked=asked,
+        detail=detail,
+    )
+
+
+def _words(kind: str, column: str, kwargs: dict[str, Any]) -> str:
+    """The expectation as a sentence: its own name, in words, with its arguments."""
+    words = kind.removeprefix("expect_").replace("column_values_", "").replace("_", " ")
+    skip = {"column", "column_list", "mostly"}
+    arguments = ", ".join(f"{name} {_text(value)}" for name, value in kwargs.items() if name not in skip)
+    mostly = f" for {100 * float(kwargs['mostly']):g} %" if kwargs.get("mostly") not in (None, 1, 1.0) else ""
+    return f"{column + ' ' if column else ''}{words}{' (' + arguments + ')' if arguments else ''}{mostly}"
+
+
+def _text(value: object) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple | set) else str(value)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _great_expectations() -> Any:
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
+
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    _register_dialect()
+    return gx
+
+
+def _batch(gx: Any, db: "duckdb.DuckDBPyConnection") -> Any:
+    """The view `batch` as Great Expectations sees it, over our one connection."""
+    import duckdb_sqlalchemy
+    from sqlalchemy.pool import StaticPool
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    source = context.data_sources.add_sql(
+        "duckdb",
+        connection_string="duckdb+autocommit://",
+        create_temp_table=False,
+        kwargs={"poolclass": StaticPool, "creator": lambda: duckdb_sqlalchemy.ConnectionWrapper(db)},
+    )
+    return (
+        source.add_table_asset(tables.VIEW, table_name=tables.VIEW).add_batch_definition_whole_table("all").get_batch()
+    )
+
+
+def _register_dialect() -> None:
+    """A dialect without transactions: Great Expectations fetches a result after it has given its connection back, and
+    the rollback that goes with giving back would drop DuckDB's result.
+    """
+    from sqlalchemy.dialects import registry
+
+    registry.register("duckdb.autocommit", "shared.adapters.duckdb_dialect", "AutocommitDialect")

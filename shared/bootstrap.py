@@ -1,0 +1,155 @@
+"""From settings to the whole control plane: the only place that names adapters.
+
+Importing this module is cheap: an SDK is imported when the first message needs it.
+"""
+
+from functools import cache, partial
+from pathlib import Path
+
+from shared import usecase
+from shared.adapters.databricks import DatabricksJobs, connect
+from shared.adapters.delta import DeltaLake
+from shared.adapters.fsspec_landing import FsspecLanding
+from shared.adapters.great_expectations import GreatExpectations
+from shared.adapters.mlflow import MlflowRegistry
+from shared.adapters.service_bus import ServiceBusOutbox, from_connection_string, from_namespace
+from shared.adapters.sqlite import SqliteLedger
+from shared.adapters.system import SystemClock
+from shared.dispatch import Secrets, Sluice
+from shared.domain import commands as c
+from shared.domain.usecase import UseCases
+from shared.errors import Misconfigured
+from shared.ports import Approvals, Clock, Jobs, Lake, Landing, Ledger, Outbox, Parking, Quality, Registry
+from shared.settings import Settings
+from shared.steps.accept_arrival import accept_arrival
+from shared.steps.check_batch import check_batch
+from shared.steps.enforce_slot import enforce_slot
+from shared.steps.follow_run import follow_run
+from shared.steps.judge_version import judge_version
+from shared.steps.plan_scoring import plan_scoring
+from shared.steps.reconcile import reconcile
+from shared.steps.score_part import score_part
+from shared.steps.start_training import start_training
+
+
+@cache
+def sluice() -> Sluice:
+    """The control plane of this process, built from its settings at the first call. Raises Misconfigured."""
+    return build(Settings.load())
+
+
+def ledger_of(settings: Settings) -> SqliteLedger:
+    """The ledger that the settings name. Raises Misconfigured."""
+    scheme, _, path = settings.ledger.partition("://")
+    if scheme != "sqlite" or not path:
+        raise Misconfigured(f"LEDGER: {settings.ledger!r}: sqlite:///PATH is expected")
+    return SqliteLedger(Path(path))
+
+
+def build(settings: Settings) -> Sluice:
+    """Everything wired to the systems that the settings name."""
+    ledger = ledger_of(settings)
+    service_bus = settings.service_bus.get_secret_value()
+    open_service_bus = (
+        partial(from_connection_string, service_bus)
+        if service_bus
+        else partial(from_namespace, settings.service_bus_namespace)
+    )
+    return wire(
+        settings,
+        use_cases=usecase.load(Path(settings.use_cases)),
+        ledger=ledger,
+        approvals=ledger,
+        parking=ledger,
+        outbox=ServiceBusOutbox(open_service_bus, settings.queue_name),
+        landing=FsspecLanding(settings.landing_url, settings.landing_root),
+        quality=GreatExpectations(settings.check_memory_limit),
+        lake=DeltaLake(settings.lake_root, settings.check_memory_limit),
+        jobs=DatabricksJobs(
+            settings.databricks_workspace,
+            partial(connect, settings.databricks_host, settings.databricks_token.get_secret_value()),
+        ),
+        registry=MlflowRegistry(settings.mlflow_tracking_uri),
+        clock=SystemClock(),
+    )
+
+
+def wire(
+    settings: Settings,
+    *,
+    use_cases: UseCases,
+    ledger: Ledger,
+    approvals: Approvals,
+    parking: Parking,
+    outbox: Outbox,
+    landing: Landing,
+    quality: Quality,
+    lake: Lake,
+    jobs: Jobs,
+    registry: Registry,
+    clock: Clock,
+) -> Sluice:
+    """Each step with its ports; tests call it with ports in memory."""
+    return Sluice(
+        steps={
+            c.CheckBatch: partial(
+                check_batch,
+                use_cases=use_cases,
+                ledger=ledger,
+                landing=landing,
+                quality=quality,
+                lake=lake,
+                clock=clock,
+            ),
+            c.StartTraining: partial(
+                start_training,
+                use_cases=use_cases,
+                ledger=ledger,
+                approvals=approvals,
+                jobs=jobs,
+                lake=lake,
+                clock=clock,
+            ),
+            c.FollowRun: partial(follow_run, ledger=ledger, jobs=jobs, lake=lake, clock=clock),
+            c.JudgeVersion: partial(
+                judge_version,
+                use_cases=use_cases,
+                ledger=ledger,
+                approvals=approvals,
+                registry=registry,
+                clock=clock,
+            ),
+            c.EnforceSlot: partial(
+                enforce_slot,
+                use_cases=use_cases,
+                ledger=ledger,
+                approvals=approvals,
+                registry=registry,
+                clock=clock,
+            ),
+            c.PlanScoring: partial(plan_scoring, use_cases=use_cases, ledger=ledger, lake=lake, clock=clock),
+            c.ScorePart: partial(score_part, use_cases=use_cases, ledger=ledger, jobs=jobs, lake=lake, clock=clock),
+        },
+        accept_arrival=partial(
+            accept_arrival, landing_url=settings.landing_url, use_cases=use_cases, ledger=ledger, clock=clock
+        ),
+        reconcile=partial(
+            reconcile,
+            use_cases=use_cases,
+            ledger=ledger,
+            approvals=approvals,
+            registry=registry,
+            clock=clock,
+            after=settings.reconcile_after,
+        ),
+        ledger=ledger,
+        parking=parking,
+        outbox=outbox,
+        clock=clock,
+        secrets=Secrets(
+            webhook=settings.registry_webhook_secret.get_secret_value(),
+            notification_user=settings.job_notification_user,
+            notification_password=settings.job_notification_password.get_secret_value(),
+        ),
+        workspace=settings.databricks_workspace,
+    )
