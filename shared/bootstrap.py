@@ -5,8 +5,10 @@ Importing this module is cheap: an SDK is imported when the first message needs 
 
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from shared import usecase
+from shared.adapters import databricks, mlflow
 from shared.adapters.databricks import DatabricksJobs, connect
 from shared.adapters.delta import DeltaLake
 from shared.adapters.fsspec_landing import FsspecLanding
@@ -153,3 +155,22 @@ def wire(
         ),
         workspace=settings.databricks_workspace,
     )
+
+
+def ensure_jobs(settings: Settings, jobs: dict[str, dict[str, Any]]) -> dict[str, int]:
+    """Create or reset the jobs in the workspace that the settings name; their ids by name."""
+    client = connect(settings.databricks_host, settings.databricks_token.get_secret_value())
+    return databricks.ensure_jobs(client, jobs)
+
+
+def ensure_notification(settings: Settings, url: str) -> str:
+    """Create or renew the workspace's notification destination to us; its id."""
+    client = connect(settings.databricks_host, settings.databricks_token.get_secret_value())
+    return databricks.ensure_notification(
+        client, url, settings.job_notification_user, settings.job_notification_password.get_secret_value()
+    )
+
+
+def ensure_webhook(settings: Settings, url: str) -> None:
+    """Create the registry's webhook to us, or bring it to this address and secret."""
+    mlflow.ensure_webhook(settings.mlflow_tracking_uri, url, settings.registry_webhook_secret.get_secret_value())

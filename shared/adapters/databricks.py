@@ -166,3 +166,20 @@ def ensure_jobs(client: "WorkspaceClient", jobs: dict[str, dict[str, Any]]) -> d
             answer: Any = client.api_client.do("POST", "/api/2.2/jobs/create", body=settings)
             ids[name] = int(answer["job_id"])
     return ids
+
+
+NOTIFICATION = "sluice"
+
+
+def ensure_notification(client: "WorkspaceClient", url: str, user: str, password: str) -> str:
+    """A notification destination that calls us with HTTP Basic: made anew, because its password cannot be read back."""
+    from databricks.sdk.service.settings import Config, GenericWebhookConfig
+
+    for found in client.notification_destinations.list():
+        if found.display_name == NOTIFICATION and found.id:
+            client.notification_destinations.delete(found.id)
+    made = client.notification_destinations.create(
+        display_name=NOTIFICATION,
+        config=Config(generic_webhook=GenericWebhookConfig(url=url, username=user, password=password)),
+    )
+    return str(made.id)

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from shared.domain.arrival import local_etag
 from shared.errors import Refused, Unreachable
 
 
@@ -15,7 +16,7 @@ def etag_of(info: dict[str, Any]) -> str:
     """The ETag of what fsspec says of a file; on a local disk, modification time and size stand in for it."""
     if "etag" in info:
         return str(info["etag"]).strip('"')
-    return f"0x{int(info['mtime'] * 1e6):X}-{info['size']:X}"
+    return local_etag(Path(info["name"]).stat().st_mtime_ns, info["size"])
 
 
 class FsspecLanding:

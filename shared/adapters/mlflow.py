@@ -118,14 +118,17 @@ class MlflowRegistry:
                 client.delete_registered_model_alias(model, slot)
 
 
-def ensure_webhook(tracking_uri: str, name: str, url: str, secret: str) -> None:
+WEBHOOK = "sluice"
+
+
+def ensure_webhook(tracking_uri: str, url: str, secret: str) -> None:
     """Create the registry's webhook to us, or bring it to this address and secret."""
     from mlflow import MlflowClient
 
     events: list[Any] = ["model_version.created", "model_version_alias.created", "model_version_alias.deleted"]
     client = MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
     for webhook in client.list_webhooks(max_results=100):
-        if webhook.name == name:
+        if webhook.name == WEBHOOK:
             client.update_webhook(webhook.webhook_id, url=url, secret=secret, events=events)
             return
-    client.create_webhook(name, url, events=events, secret=secret)
+    client.create_webhook(WEBHOOK, url, events=events, secret=secret)
