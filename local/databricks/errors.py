@@ -24,13 +24,22 @@ def invalid(message: str) -> ApiError:
 
 
 def no_such_job(job_id: object) -> ApiError:
-    """Databricks answers 400, not 404; the SDK makes ResourceDoesNotExist of it when reading."""
+    """Databricks answers 400, not 404."""
     return invalid(f"Job {job_id} does not exist.")
 
 
 def no_such_run(run_id: object) -> ApiError:
-    """As for jobs: 400, and the SDK knows the words."""
+    """As for jobs."""
     return invalid(f"Run {run_id} does not exist.")
+
+
+def when_reading(error: ApiError) -> ApiError:
+    """The same, answered to jobs/get and jobs/runs/get.
+
+    There the SDK makes ResourceDoesNotExist of Databricks' INVALID_PARAMETER_VALUE, but only when the path of the
+    request begins with /api; ours begins with the workspace's name, so that we say at once what the SDK would.
+    """
+    return ApiError(error.status, "RESOURCE_DOES_NOT_EXIST", error.message)
 
 
 def no_such_destination(destination_id: object) -> ApiError:

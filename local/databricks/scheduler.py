@@ -125,19 +125,15 @@ class Scheduler:
 
     def recover(self) -> None:
         """Take up the runs an earlier server left: end those it had started, go on with those it had not."""
-        jobs = set()
-        for run_id in reversed(self._store.run_ids(ended=False)):
-            run = self._store.run(run_id)
-            if run is None:
-                continue
-            jobs.add(run.job_id)
+        left = [run for run_id in self._store.run_ids(ended=False) if (run := self._store.run(run_id))]
+        for run in reversed(left):
             if run.begun:
                 self._finish(run, states.DRIVER_LOST)
             elif run.state.life_cycle == states.CANCELING.life_cycle:
                 self._finish(run, states.CANCELED)
             elif run.state.life_cycle != "QUEUED":
                 self._start(run)
-        for job_id in jobs:
+        for job_id in {run.job_id for run in left}:
             self.promote(job_id)
 
     async def close(self) -> None:
@@ -166,12 +162,12 @@ class Scheduler:
         else:
             ending = work.result()
         self._finish(run, ending)
+        self.promote(run.job_id)
 
     def _finish(self, run: Run, ending: State) -> None:
         self._settle(run, ending)
         self._store.put_run(run)
         self._announce_end(run)
-        self.promote(run.job_id)
 
     def _settle(self, run: Run, ending: State) -> None:
         for task in run.tasks:

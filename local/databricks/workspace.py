@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from local.databricks import references
-from local.databricks.errors import invalid, malformed, no_such_destination, no_such_job, no_such_run
+from local.databricks.errors import invalid, malformed, no_such_destination, no_such_job, no_such_run, when_reading
 from local.databricks.jobs import check_settings, merge_settings
 from local.databricks.launch import Launcher, read_output
 from local.databricks.notifications import Notifier
@@ -97,7 +97,10 @@ class Workspace:
 
     def get_job(self, request: Json) -> Json:
         """jobs/get."""
-        return self._job(request)
+        job = self._store.job(_number(request, "job_id"))
+        if job is None:
+            raise when_reading(no_such_job(request["job_id"]))
+        return job
 
     def list_jobs(self, request: Json) -> Json:
         """jobs/list: newest first, without the tasks unless asked for."""
@@ -140,7 +143,7 @@ class Workspace:
             return run, None
         if run := self._store.run_of_task(run_id):
             return run, next(task for task in run.tasks if task.run_id == run_id)
-        raise no_such_run(run_id)
+        raise when_reading(no_such_run(run_id))
 
     def run_now(self, request: Json) -> Json:
         """jobs/run-now."""
