@@ -16,6 +16,7 @@ from uvicorn import Server
 
 from local.databricks.app import make_app
 from local.databricks.launch import PlainLauncher
+from local.databricks.warm import WarmLauncher
 from local.databricks.workspace import Workspace
 
 
@@ -49,6 +50,13 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
         "--workspace", type=_workspace, action="append", required=True, metavar="NAME=TOKEN", dest="workspaces"
     )
     parser.add_argument("--workers", type=int, default=2, help="how many tasks run at once (default 2)")
+    parser.add_argument(
+        "--warm",
+        type=lambda text: text.split(","),
+        default=[],
+        metavar="MODULE,MODULE",
+        help="modules that tasks find imported already, as on a running cluster (Linux only)",
+    )
     return parser.parse_args(given)
 
 
@@ -56,7 +64,9 @@ async def serve(arguments: argparse.Namespace) -> None:
     """Serve until SIGTERM or SIGINT; then kill the tasks, and record their runs as lost."""
     listener = socket.create_server(("127.0.0.1", arguments.port))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    launcher, workers = PlainLauncher(), asyncio.Semaphore(arguments.workers)
+    launcher = WarmLauncher(arguments.warm, output=arguments.home / "zygote.log", otherwise=PlainLauncher())
+    await launcher.open()
+    workers = asyncio.Semaphore(arguments.workers)
     workspaces = {
         name: (
             Workspace(name, url=f"{url}/{name}", folder=arguments.home / name, launcher=launcher, workers=workers),
@@ -79,6 +89,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     await server.serve(sockets=[listener])
     for workspace, _ in workspaces.values():
         await workspace.close()
+    await launcher.close()
 
 
 @contextlib.contextmanager
