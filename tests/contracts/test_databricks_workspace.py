@@ -48,6 +48,7 @@ from databricks.sdk.service.jobs import (
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 30.0
+WARM = ("--warm", "wave,no_such_module")
 TOKENS = {"ws1": "one", "ws2": "two"}
 STUB = """
 import json, os, subprocess, sys, time
@@ -59,6 +60,9 @@ def main():
         print(json.dumps(rest))
     elif what == "env":
         print(os.environ.get(rest[0]))
+    elif what == "parent":
+        print(Path(f"/proc/{os.getppid()}/cmdline").read_text().split("\\0")[2], "wave" in sys.modules)
+        print(Path.cwd(), os.getpgid(0) == os.getpid(), sys.stdin.read() == "", "local" in str(sys.path[0]))
     elif what == "fail":
         print("reading the table")
         raise ValueError("no such column: origin")
@@ -164,9 +168,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[Server]:
-    """A server a test may kill."""
-    server = Server(tmp_path)
+def own_server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server a test may kill, with the options it was parametrized with."""
+    server = Server(tmp_path, *getattr(request, "param", ()))
     yield server
     if server.process.poll() is None:
         server.stop()
@@ -628,9 +632,8 @@ def test_a_run_that_takes_too_long_is_ended(server: Server, w: WorkspaceClient, 
     run_id = run_now(w, server.job(task, timeout_seconds=1 if of == "job" else None))
     run = ended(w, run_id)
     assert result(run) is RunResultState.TIMEDOUT
-    assert (run.tasks or [])[0].state
-    assert held.exists()
-    for pid in held.read_text().split():
+    assert code(run) is TerminationCodeCode.CANCELED
+    for pid in held.read_text().split() if held.exists() else []:  # a busy machine may not have got so far
         until(lambda pid=pid: gone(int(pid)))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
 
 
@@ -787,7 +790,11 @@ def test_no_more_tasks_run_than_there_are_workers(own_server: Server, tmp_path: 
     assert not held[1].with_suffix(".go").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("own_server", "number"),
+    [((), signal.SIGKILL), ((), signal.SIGTERM), (WARM, signal.SIGKILL), (WARM, signal.SIGTERM)],
+    indirect=["own_server"],
+)
 def test_a_restart_on_the_same_home_loses_only_the_driver(own_server: Server, tmp_path: Path, number: int) -> None:
     """Tokens and ended runs stay, running ones end as lost with their process, queued ones go on."""
     w = own_server.client()
@@ -804,11 +811,11 @@ def test_a_restart_on_the_same_home_loses_only_the_driver(own_server: Server, tm
 
     start = time.monotonic()
     code_of_server = own_server.stop(number)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 5  # it takes a third of a second, but the machine may be busy
     assert code_of_server == (0 if number == signal.SIGTERM else -signal.SIGKILL)
     until(lambda: gone(pid))
     if number == signal.SIGTERM:
-        assert gone(child)
+        until(lambda: gone(child))
     else:
         os.kill(child, signal.SIGKILL)  # a task's own children outlive a killed server
     held.with_suffix(".go").touch()
@@ -838,3 +845,56 @@ def test_a_home_has_one_server(server: Server) -> None:
     second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=DEADLINE)
     assert second.returncode == 1
     assert "Another server uses" in second.stderr
+
+
+# --- warm
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forking after imports is for Linux only")
+@pytest.mark.parametrize("own_server", [WARM], indirect=True)
+def test_a_warm_task_differs_from_a_plain_one_in_its_imports_only(
+    own_server: Server, server: Server, w: WorkspaceClient
+) -> None:
+    """A child of the zygote, with its own folder and process group; failures are told in the same words."""
+    warm = own_server.client()
+    for arguments in (["say", "{{task.name}}"], ["env", "PYTHONPATH"], ["fail"], ["exit", "3"], ["die"]):
+        plain_run, warm_run = (
+            run_now(client, which.job(which.task(*arguments), client=client))
+            for which, client in ((server, w), (own_server, warm))
+        )
+        told = []
+        for which, client, run_id in ((server, w, plain_run), (own_server, warm, warm_run)):
+            run = ended(client, run_id)
+            output = client.jobs.get_run_output(run_id)
+            text = f"{output.logs} {output.error} {output.error_trace}".replace(str(which.stub.parent), "")
+            told.append((result(run), code(run), text))
+        assert told[0] == told[1]
+    run_id = run_now(warm, own_server.job(own_server.task("parent")))
+    run = ended(warm, run_id)
+    folder = own_server.home / "ws1" / "runs" / str((run.tasks or [])[0].run_id) / "work"
+    assert logs(warm, run_id).splitlines() == ["local.databricks.zygote True", f"{folder} True True False"]
+    assert "no_such_module is not kept warm" in (own_server.home / "zygote.log").read_text()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forking after imports is for Linux only")
+@pytest.mark.parametrize("own_server", [WARM], indirect=True)
+def test_without_its_zygote_the_server_starts_plain_tasks(own_server: Server, tmp_path: Path) -> None:
+    """What the zygote had started dies with it; a warm task can be cancelled like any other."""
+    w = own_server.client()
+    held = [tmp_path / name for name in "ab"]
+    runs = [run_now(w, own_server.job(own_server.task("hold", str(path)))) for path in held]
+    until(lambda: all(path.exists() for path in held))
+    task, child = (int(pid) for pid in held[0].read_text().split())
+    zygote = int(Path(f"/proc/{task}/stat").read_text().rpartition(")")[2].split()[1])
+    w.jobs.cancel_run(runs[0])
+    assert result(ended(w, runs[0])) is RunResultState.CANCELED
+    until(lambda: gone(task) and gone(child))
+
+    task, child = (int(pid) for pid in held[1].read_text().split())
+    os.kill(zygote, signal.SIGKILL)
+    assert result(ended(w, runs[1])) is RunResultState.FAILED
+    until(lambda: gone(task))
+    os.kill(child, signal.SIGKILL)  # a task's own children outlive a killed zygote
+    run_id = run_now(w, own_server.job(own_server.task("parent")))
+    ended(w, run_id)
+    assert logs(w, run_id).startswith("local.databricks False\n")
