@@ -68,19 +68,19 @@ def main(arguments: Sequence[str]) -> int:
             logger.info("keys: function %s, master %s, Event Grid %s", *vars(keys).values())
         serving = Options(port=options.port, home=home, slots=options.slots, grace=options.grace)
         host = Host(engine, settings, host_file, serving, keys)
-        everything_ended = asyncio.run(serve(host, answers))
+        asyncio.run(serve(host, answers))
     except (HostError, OSError) as error:
         print(f"local.host: {error}", file=sys.stderr)
         return 2
     engine.close()
-    if not everything_ended:  # the interpreter would wait for the threads of functions that do not end
+    if engine.busy:  # the interpreter would wait for the threads of functions that do not end
         sys.stderr.flush()
         os._exit(0)
     return 0
 
 
-async def serve(host: Host, answers: TextIO) -> bool:
-    """Serve until SIGTERM or SIGINT; a second signal ends at once. Returns whether every call had ended."""
+async def serve(host: Host, answers: TextIO) -> None:
+    """Serve until SIGTERM or SIGINT; a second signal ends at once."""
     stop = asyncio.Event()
 
     def on_signal() -> None:
@@ -96,7 +96,7 @@ async def serve(host: Host, answers: TextIO) -> bool:
     print(f"ready {host.address}", file=answers, flush=True)
     await stop.wait()
     logger.info("stopping")
-    return await host.stop()
+    await host.stop()
 
 
 if __name__ == "__main__":

@@ -88,7 +88,13 @@ class Engine:
             input_data=[protos.ParameterBinding(name=str(function.trigger["name"]), data=arguments.value)],
             trigger_metadata=arguments.metadata,
         )
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._invoke(function, request), self._loop))
+        call = asyncio.run_coroutine_threadsafe(self._invoke(function, request), self._loop)
+        return await asyncio.shield(asyncio.wrap_future(call))  # who stops waiting does not stop the function
+
+    @property
+    def busy(self) -> bool:
+        """Whether a function still runs."""
+        return bool(self._running)
 
     def running_function(self) -> str | None:
         """Name the function that the calling thread or task is running, for log lines."""

@@ -125,20 +125,13 @@ class Host:
         for timer in self._timers:
             timer.start()
 
-    async def stop(self) -> bool:
-        """Take nothing new, let running calls finish for the grace period, release the rest.
-
-        Returns:
-            Whether every call had ended.
-
-        """
+    async def stop(self) -> None:
+        """Take nothing new, let running calls finish for the grace period, release the rest."""
         grace = self._options.grace
         self._server.should_exit = True
-        tasks = [self._dispatcher.stop(grace), *(timer.stop(grace) for timer in self._timers)]
-        await asyncio.gather(*tasks, *([self._serving] if self._serving else []), self._invocations.drain(grace))
-        drained = await self._invocations.drain(0.1)
+        stopping = [self._dispatcher.stop(grace), *(timer.stop(grace) for timer in self._timers)]
+        await asyncio.gather(*stopping, *([self._serving] if self._serving else []), self._invocations.drain(grace))
         await asyncio.wait_for(self._outputs.close(), 2)
-        return drained
 
 
 def served(indexed: Iterable[Function], settings: Mapping[str, str]) -> dict[str, Function]:

@@ -1,6 +1,7 @@
 """Every call of a function goes through here, whatever triggered it: engine, output bindings, one log line."""
 
 import asyncio
+import contextlib
 import dataclasses
 import time
 from collections.abc import Mapping
@@ -45,13 +46,10 @@ class Invocations:
             logger.error("%s failed in %s: %s%s", function.name, took, outcome.error, trace)
         return outcome
 
-    async def drain(self, seconds: float) -> bool:
-        """Wait until no call runs; False when some still do after `seconds`."""
-        try:
+    async def drain(self, seconds: float) -> None:
+        """Wait until no call runs, at most so long."""
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), seconds)
-        except TimeoutError:
-            return False
-        return True
 
     async def _run(self, function: Function, payload: Payload) -> Outcome:
         try:

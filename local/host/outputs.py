@@ -58,7 +58,9 @@ class Outputs:
         connection, queue = address
         if address not in self._senders:
             if connection not in self._clients:
-                self._clients[connection] = ServiceBusClient.from_connection_string(connection)
+                self._clients[connection] = ServiceBusClient.from_connection_string(
+                    connection, retry_total=2, retry_backoff_factor=0.2
+                )
             self._senders[address] = self._clients[connection].get_queue_sender(queue)
         return self._senders[address]
 
