@@ -28,7 +28,7 @@ def check_settings(settings: Any, *, destinations: set[str]) -> Json:
     """The settings, ready to be kept; ApiError says what is wrong with them."""
     if not isinstance(settings, dict):
         raise malformed("Job settings must be a JSON object.")
-    tasks, parameters = settings.get("tasks") or [], settings.get("parameters") or []
+    tasks, parameters = _objects(settings, "tasks"), _objects(settings, "parameters")
     for task in tasks:
         _check_task(task)
     _check_order(tasks)
@@ -41,6 +41,13 @@ def check_settings(settings: Any, *, destinations: set[str]) -> Json:
     if not isinstance(limit, int) or not 0 <= limit <= 1000:
         raise invalid(f"max_concurrent_runs must be between 0 and 1000, not {limit}.")
     return {"name": "Untitled", "format": "MULTI_TASK", "max_concurrent_runs": 1, "timeout_seconds": 0, **settings}
+
+
+def _objects(settings: Json, field: str) -> list[Json]:
+    items = settings.get(field) or []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise malformed(f"{field} must be a list of JSON objects.")
+    return items
 
 
 def _check_task(task: Json) -> None:

@@ -258,6 +258,8 @@ class Scheduler:
         known |= references.of_task(run, task)
         if wheel := settings.get("python_wheel_task"):
             named = wheel.get("named_parameters") or {}
+            if named:  # Databricks pushes the job's parameters down to tasks with key-value parameters, and they win
+                named = named | run.parameters
             arguments = [f"--{name}={value}" for name, value in named.items()] or wheel.get("parameters") or []
             what = {"package_name": wheel["package_name"], "entry_point": wheel["entry_point"]}
         else:

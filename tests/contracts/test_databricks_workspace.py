@@ -56,7 +56,9 @@ from pathlib import Path
 
 def main():
     what, *rest = sys.argv[1:]
-    if what == "say":
+    if what.startswith("--"):
+        print(json.dumps(sys.argv))
+    elif what == "say":
         print(json.dumps(rest))
     elif what == "env":
         print(os.environ.get(rest[0]))
@@ -311,6 +313,7 @@ def test_errors_have_databricks_shape(server: Server, w: WorkspaceClient) -> Non
         "wrong token": raw(f"{jobs}/list", token="two"),
         "no JSON": raw(f"{jobs}/run-now", body=b"{job_id: 1"),
         "no object": raw(f"{jobs}/run-now", body=b"[1]"),
+        "no list": raw(f"{jobs}/create", body=b'{"tasks": {"task_key": "main"}}'),
         "no number": raw(f"{jobs}/run-now", body=b'{"job_id": "first"}'),
         "unknown job": raw(f"{jobs}/run-now", body=b'{"job_id": 1}'),
         "unknown run": raw(f"{jobs}/runs/get?run_id=1"),
@@ -326,6 +329,7 @@ def test_errors_have_databricks_shape(server: Server, w: WorkspaceClient) -> Non
         "wrong token": (403, "PERMISSION_DENIED"),
         "no JSON": (400, "MALFORMED_REQUEST"),
         "no object": (400, "MALFORMED_REQUEST"),
+        "no list": (400, "MALFORMED_REQUEST"),
         "no number": (400, "INVALID_PARAMETER_VALUE"),
         "unknown job": (400, "INVALID_PARAMETER_VALUE"),
         "unknown run": (400, "RESOURCE_DOES_NOT_EXIST"),
@@ -389,20 +393,23 @@ def test_parameters_the_job_does_not_define_are_refused(server: Server, w: Works
 
 
 @pytest.mark.parametrize(
-    ("entry_point", "named"), [("train", {"table": "{{job.name}}", "empty": ""}), ("main", None), ("fly", None)]
+    ("entry_point", "named"),
+    [("train", {"table": "loses", "empty": "", "name": "{{job.name}}"}), ("main", None), ("fly", None)],
 )
 def test_a_wheel_task_calls_the_entry_point_of_the_installed_distribution(
     server: Server, w: WorkspaceClient, entry_point: str, named: dict[str, str] | None
 ) -> None:
-    """Named parameters become --key=value; what the function returns does not matter; an unknown name fails."""
+    """Named parameters become --key=value, with the job's own, which win; the returned value means nothing."""
     wheel = PythonWheelTask("stub_ml", entry_point, named_parameters=named, parameters=None if named else ["say", "x"])
-    run_id = run_now(w, server.job(Task(task_key="main", python_wheel_task=wheel)))
+    parameters = [
+        JobParameterDefinition(name="table", default="wins"),
+        JobParameterDefinition(name="model", default="m"),
+    ]
+    run_id = run_now(w, server.job(Task(task_key="main", python_wheel_task=wheel), parameters=parameters))
     run = ended(w, run_id)
     if entry_point == "train":
-        # The stub's first argument is what it does, so a named one makes it do nothing, and it says nothing.
-        assert (result(run), logs(w, run_id)) == (RunResultState.SUCCESS, "")
-        arguments = server.home.glob(f"ws1/runs/{(run.tasks or [])[0].run_id}/task.json")
-        assert json.loads(next(arguments).read_text())["arguments"] == ["--table=a job", "--empty="]
+        assert result(run) is RunResultState.SUCCESS
+        assert json.loads(logs(w, run_id)) == ["stub_ml", "--table=wins", "--empty=", "--name=a job", "--model=m"]
     else:  # neither is an entry point, and the package stub_ml cannot be imported
         assert result(run) is RunResultState.FAILED
         assert "ModuleNotFoundError" in (w.jobs.get_run_output(run_id).error or "")
