@@ -13,16 +13,18 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from local.host import logs
 from local.host.engine import Engine
 from local.host.errors import HostError
-from local.host.host import Host, Options
 from local.host.hostfile import read_host_file
 from local.host.keys import NoKeys, load_keys
 from local.host.logs import logger
-from local.host.settings import read_settings
+from local.host.settings import read_settings, served
+
+if TYPE_CHECKING:
+    from local.host.host import Host
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -63,11 +65,14 @@ def main(arguments: Sequence[str]) -> int:
                 print(f"{function.name:24} {function.kind:18} {function.describe()}", file=answers, flush=True)
             engine.close()
             return 0
+        functions = served(engine.functions.values(), settings)
         keys = load_keys(home) if options.keys else NoKeys()
         if not isinstance(keys, NoKeys):
             logger.info("keys: function %s, master %s, Event Grid %s", *vars(keys).values())
+        from local.host.host import Host, Options  # the servers' SDKs take half a second: not for an app that is broken
+
         serving = Options(port=options.port, home=home, slots=options.slots, grace=options.grace)
-        host = Host(engine, settings, host_file, serving, keys)
+        host = Host(engine, functions, settings=settings, host_file=host_file, options=serving, keys=keys)
         asyncio.run(serve(host, answers))
     except (HostError, OSError) as error:
         print(f"local.host: {error}", file=sys.stderr)
@@ -79,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-async def serve(host: Host, answers: TextIO) -> None:
+async def serve(host: "Host", answers: TextIO) -> None:
     """Serve until SIGTERM or SIGINT; a second signal ends at once."""
     stop = asyncio.Event()
 

@@ -4,23 +4,22 @@ import asyncio
 import contextlib
 import math
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 
 from local.host.engine import Engine
-from local.host.errors import HostError
 from local.host.front import Front
-from local.host.functions import Function, unsupported
+from local.host.functions import Function
 from local.host.hostfile import HostFile
 from local.host.incoming import BODY_LIMIT
 from local.host.invocations import Invocations
 from local.host.keys import Keys, NoKeys
 from local.host.outputs import Outputs
 from local.host.servicebus import Dispatcher, queue_of
-from local.host.settings import connection_string, is_disabled, resolve
+from local.host.settings import connection_string
 from local.host.timers import Timer
 
 BODY_LIMIT_SETTING = "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"
@@ -68,20 +67,27 @@ class Host:
 
     Args:
         engine: With the app indexed.
-        settings: Of the app, for the names in bindings.
+        functions: Those to serve, with their bindings resolved.
+        settings: Of the app, for connections.
         host_file: What host.json says.
         options: What the command line says.
         keys: Who may call what.
 
     Raises:
-        HostError: A setting is missing or a binding cannot be served; all such faults are in its text.
+        HostError: A connection, a route or a schedule cannot be used.
 
     """
 
     def __init__(
-        self, engine: Engine, settings: Mapping[str, str], host_file: HostFile, options: Options, keys: Keys | NoKeys
+        self,
+        engine: Engine,
+        functions: Mapping[str, Function],
+        *,
+        settings: Mapping[str, str],
+        host_file: HostFile,
+        options: Options,
+        keys: Keys | NoKeys,
     ) -> None:
-        functions = served(engine.functions.values(), settings)
         outputs = Outputs(functions, settings)
         invocations = Invocations(engine, functions, outputs)
         queues = {
@@ -132,20 +138,3 @@ class Host:
         stopping = [self._dispatcher.stop(grace), *(timer.stop(grace) for timer in self._timers)]
         await asyncio.gather(*stopping, *([self._serving] if self._serving else []), self._invocations.drain(grace))
         await asyncio.wait_for(self._outputs.close(), 2)
-
-
-def served(indexed: Iterable[Function], settings: Mapping[str, str]) -> dict[str, Function]:
-    """Choose the functions that are not disabled, with their bindings resolved.
-
-    Raises:
-        HostError: A binding is of a kind this front lacks, or names a setting that does not exist.
-
-    """
-    enabled = [each for each in indexed if not is_disabled(each, settings)]
-    faults = [f"function {each.name}: {fault}" for each in enabled for fault in unsupported(each)]
-    if faults:
-        raise HostError(
-            "this front cannot serve:\n  " + "\n  ".join(faults) + "\n"
-            "Set AzureWebJobs.NAME.Disabled to true in the settings to start without a function."
-        )
-    return {each.name: each for each in resolve(enabled, settings)}

@@ -6,24 +6,30 @@ restarts, is said once; every slot then comes back by itself.
 """
 
 import asyncio
-import random
-import time
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from azure.servicebus import ServiceBusReceivedMessage, ServiceBusSubQueue
 from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
-from azure.servicebus.exceptions import MessageLockLostError, MessagingEntityNotFoundError, ServiceBusError
+from azure.servicebus.exceptions import (
+    MessageLockLostError,
+    MessagingEntityNotFoundError,
+    OperationTimeoutError,
+    ServiceBusCommunicationError,
+    ServiceBusConnectionError,
+    ServiceBusError,
+)
 
 from local.host import payloads
 from local.host.functions import Function
 from local.host.invocations import Invocations
 from local.host.logs import logger
+from local.host.reachability import Reachability
 
 DEAD_LETTER_SUFFIX = "/$deadletterqueue"
 LONG_POLL = 60.0
-LONGEST_PAUSE = 5.0
 RENEW_AT_LEAST_EVERY = 0.1
 
 
@@ -48,44 +54,26 @@ def queue_of(connection: str, name: str) -> Queue:
     return Queue(connection=connection, name=name)
 
 
-class Reachability:
-    """Says once that something is out of reach, and once that it is back."""
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A queue with the client that opens it; all slots of a function share it, all queues of a broker its reach."""
 
-    def __init__(self) -> None:
-        self._out: set[str] = set()
-
-    def lost(self, what: str, why: str) -> None:
-        """Note a failed attempt."""
-        if what not in self._out:
-            self._out.add(what)
-            logger.warning("%s: %s; trying again until it is there", what, why)
-
-    def found(self, what: str) -> None:
-        """Note a successful one."""
-        if what in self._out:
-            self._out.discard(what)
-            logger.warning("%s: connected", what)
+    queue: Queue
+    client: ServiceBusClient
+    broker: Reachability
+    entity: Reachability
 
 
 class Slot:
     """One receiver of one function, working on one message at a time."""
 
     def __init__(
-        self,
-        function: Function,
-        queue: Queue,
-        *,
-        client: ServiceBusClient,
-        invocations: Invocations,
-        lock_renewal: timedelta,
-        reachability: Reachability,
+        self, function: Function, source: Source, *, invocations: Invocations, lock_renewal: timedelta
     ) -> None:
         self._function = function
-        self._queue = queue
-        self._client = client
+        self._source = source
         self._invocations = invocations
         self._lock_renewal = lock_renewal
-        self._reachability = reachability
         self._stopping = False
         self._working = False
         self._task: asyncio.Task[None] | None = None
@@ -105,26 +93,27 @@ class Slot:
         await asyncio.wait({self._task}, timeout=2)
 
     async def _receive_for_ever(self) -> None:
-        failures = 0
         while not self._stopping:
-            begun = time.monotonic()
+            await self._source.broker.wait_for_turn()
+            await self._source.entity.wait_for_turn()
             try:
                 await self._receive()
             except MessagingEntityNotFoundError:
-                self._reachability.lost(f"queue {self._queue}", "the broker has no such queue")
-            except Exception as error:  # noqa: BLE001  # whatever a broken connection raises, the slot must come back
-                self._reachability.lost(_endpoint(self._queue.connection), _first_line(error))
-            failures = failures + 1 if time.monotonic() - begun < LONGEST_PAUSE else 1
-            if not self._stopping:
-                await asyncio.sleep(min(LONGEST_PAUSE, 0.25 * 2**failures) * random.uniform(0.5, 1))  # noqa: S311  # jitter
+                self._source.entity.lost("the broker has no such queue")
+            except (ServiceBusConnectionError, ServiceBusCommunicationError, OperationTimeoutError, OSError) as error:
+                self._source.broker.lost(_first_line(error))
+            except Exception as error:  # noqa: BLE001  # whatever else a receiver raises, its slot must come back
+                self._source.entity.lost(_first_line(error))
 
     async def _receive(self) -> None:
         """Open a receiver and work through messages until the broker is lost."""
-        async with self._client.get_queue_receiver(self._queue.name, sub_queue=self._queue.sub_queue) as receiver:
-            self._reachability.found(_endpoint(self._queue.connection))
-            self._reachability.found(f"queue {self._queue}")
+        queue = self._source.queue
+        async with self._source.client.get_queue_receiver(queue.name, sub_queue=queue.sub_queue) as receiver:
+            self._source.broker.found()
             while not self._stopping:
-                for message in await receiver.receive_messages(max_message_count=1, max_wait_time=LONG_POLL):
+                messages = await receiver.receive_messages(max_message_count=1, max_wait_time=LONG_POLL)
+                self._source.entity.found()  # only now: a link to a missing queue opens, and is closed a moment later
+                for message in messages:
                     self._working = True
                     try:
                         await self._deliver(receiver, message)
@@ -183,23 +172,24 @@ class Dispatcher:
     def __init__(
         self, queues: Mapping[str, Queue], *, invocations: Invocations, slots: int, lock_renewal: timedelta
     ) -> None:
-        reachability = Reachability()
-        self._clients = {
-            each.connection: ServiceBusClient.from_connection_string(each.connection, retry_total=0)
-            for each in queues.values()
+        tls = ssl.create_default_context()  # made once: the SDK would read all certificates for each connection
+        connections = {each.connection for each in queues.values()}
+        clients = {
+            each: ServiceBusClient.from_connection_string(each, retry_total=0, ssl_context=tls) for each in connections
         }
-        self._slots = [
-            Slot(
-                invocations.functions[name],
-                queue,
-                client=self._clients[queue.connection],
-                invocations=invocations,
-                lock_renewal=lock_renewal,
-                reachability=reachability,
+        brokers = {each: Reachability(f"Service Bus {endpoint(each)}") for each in connections}
+        self._slots: list[Slot] = []
+        for name, queue in queues.items():
+            source = Source(
+                queue=queue,
+                client=clients[queue.connection],
+                broker=brokers[queue.connection],
+                entity=Reachability(f"queue {queue}"),
             )
-            for name, queue in queues.items()
-            for _ in range(slots)
-        ]
+            function = invocations.functions[name]
+            self._slots += [
+                Slot(function, source, invocations=invocations, lock_renewal=lock_renewal) for _ in range(slots)
+            ]
 
     def start(self) -> None:
         """Start every receiver, without waiting for the broker."""
@@ -244,9 +234,10 @@ def _plain(value: object) -> object:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
-def _endpoint(connection: str) -> str:
+def endpoint(connection: str) -> str:
+    """Take the address out of a connection string, which also holds a key."""
     fields = dict(part.split("=", 1) for part in connection.split(";") if "=" in part)
-    return f"Service Bus {fields.get('Endpoint', '?')}"
+    return fields.get("Endpoint", "without an Endpoint")
 
 
 def _first_line(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from local.host.errors import HostError
-from local.host.functions import Binding, Function
+from local.host.functions import Binding, Function, unsupported
 
 REFERENCE = re.compile(r"%([^%\s]+)%")
 
@@ -89,3 +89,20 @@ def connection_string(function: Function, binding: Binding, settings: Mapping[st
         f"function {function.name}, binding {binding['name']}, field connection: the setting {name} does not exist; "
         "set it to a Service Bus connection string"
     )
+
+
+def served(indexed: Iterable[Function], settings: Mapping[str, str]) -> dict[str, Function]:
+    """Choose the functions that are not disabled, with their bindings resolved.
+
+    Raises:
+        HostError: A binding is of a kind this front lacks, or names a setting that does not exist.
+
+    """
+    enabled = [each for each in indexed if not is_disabled(each, settings)]
+    faults = [f"function {each.name}: {fault}" for each in enabled for fault in unsupported(each)]
+    if faults:
+        raise HostError(
+            "this front cannot serve:\n  " + "\n  ".join(faults) + "\n"
+            "Set AzureWebJobs.NAME.Disabled to true in the settings to start without a function."
+        )
+    return {each.name: each for each in resolve(enabled, settings)}

@@ -9,10 +9,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
+from azure.servicebus import (
+    ServiceBusClient,
+    ServiceBusMessage,
+    ServiceBusReceiver,
+    ServiceBusSender,
+    ServiceBusSubQueue,
+)
 
 PROJECT = Path(__file__).parents[2]
 SAMPLE = Path(__file__).parent / "apps" / "sample"
@@ -145,3 +153,49 @@ class Front(Process):
     def _close(self) -> None:
         self.http.close()
         super()._close()
+
+
+class Broker(Process):
+    """The local Service Bus broker with the sample app's queues; keeps its port and its messages over a restart."""
+
+    def __init__(self, home: Path, port: int = 0) -> None:
+        queues = home / "queues.json"
+        short = {"lockDuration": "PT5S", "maxDeliveryCount": 3}
+        queues.write_text(json.dumps({"queues": [{"name": name, **short} for name in ("work", "texts", "forwarded")]}))
+        super().__init__(
+            "-m", "local.servicebus", "--port", str(port), "--queues", queues, "--db", home / "service-bus.db"
+        )
+        self.port = int(self.address.rpartition(":")[2])
+        self._client = ServiceBusClient.from_connection_string(self.connection_string)
+        self._senders: dict[str, ServiceBusSender] = {}
+        self._peekers: dict[tuple[str, ServiceBusSubQueue | None], ServiceBusReceiver] = {}
+
+    @property
+    def connection_string(self) -> str:
+        """What the setting of a Service Bus connection holds."""
+        return (
+            f"Endpoint=sb://127.0.0.1:{self.port};SharedAccessKeyName=local;SharedAccessKey=local;"
+            "UseDevelopmentEmulator=true"
+        )
+
+    def send(self, queue: str, *messages: ServiceBusMessage) -> None:
+        """Send messages."""
+        if queue not in self._senders:
+            self._senders[queue] = self._client.get_queue_sender(queue)
+        self._senders[queue].send_messages(list(messages))
+
+    def waiting(self, queue: str, sub_queue: ServiceBusSubQueue | None = None) -> list[str]:
+        """Peek: the ids of messages in a queue, locked ones included."""
+        if (queue, sub_queue) not in self._peekers:
+            self._peekers[queue, sub_queue] = self._client.get_queue_receiver(queue, sub_queue=sub_queue)
+        peeked = self._peekers[queue, sub_queue].peek_messages(max_message_count=100)
+        return [str(each.message_id) for each in peeked]
+
+    def kill(self) -> None:
+        """Close what talks to the broker (a second each, so side by side), then kill it."""
+        with ThreadPoolExecutor() as pool:
+            for each in [*self._senders.values(), *self._peekers.values()]:
+                pool.submit(each.close)
+        self._senders.clear()
+        self._peekers.clear()
+        super().kill()
