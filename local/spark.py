@@ -1,0 +1,60 @@
+"""Spark without a cluster: Sail behind Spark Connect. `python -m local.spark --port 0` prints its address when ready.
+
+PySpark talks to it unchanged: `SPARK_REMOTE=sc://127.0.0.1:PORT`, `SparkSession.builder.getOrCreate()`.
+"""
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Sequence
+
+# The Python functions of a query run inside this process: what they import is imported once, while nobody waits.
+WARM = ("pyspark.sql.connect.session", "pyspark.sql.pandas.functions", "mlflow.pyfunc", "sklearn.ensemble")
+STOPPED = (signal.SIGTERM, signal.SIGINT)
+
+
+def serve(port: int, warm: Sequence[str]) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPED)  # before any thread starts, so that all inherit it
+    from pysail.spark import SparkConnectServer
+
+    server = SparkConnectServer(ip="127.0.0.1", port=port)
+    server.start(background=True)
+    host, taken = server.listening_address
+    print(f"ready sc://{host}:{taken}", flush=True)
+    threading.Thread(target=_import, args=(warm,), daemon=True).start()
+    signal.sigwait(STOPPED)
+    server.stop()
+
+
+def _import(modules: Sequence[str]) -> None:
+    warnings.simplefilter("ignore")
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:  # a query that needs it will say so itself
+            sys.stderr.write(f"{module} is not kept warm: {error}\n")
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m local.spark", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
+    parser.add_argument("--cold", action="store_true", help="import what functions need when the first one runs")
+    arguments = parser.parse_args(given)
+    # MLflow keeps each model that a function loads in a temporary folder, named for the model's address and this
+    # process's id, and takes what is there for the model: what an earlier server left must not be found.
+    with tempfile.TemporaryDirectory(prefix="sluice-spark-") as folder:
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        serve(arguments.port, () if arguments.cold else WARM)
+    sys.stdout.flush()
+    os._exit(0)  # a function that still runs, or a module half imported, would keep the interpreter from ending
+
+
+if __name__ == "__main__":
+    main()
