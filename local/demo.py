@@ -1,0 +1,195 @@
+"""The main job on real flights, told as it happens, and then verified by reading Delta, MLflow and the ledger."""
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from local import flights
+from local.event_grid import blob_created, deliver, endpoint, land
+from local.home import Home
+from local.narrator import Narrator, StalledError
+from local.proof import GOLD, MODEL, ORIGINS, SLOT, Proof
+from local.stack import Stack
+from shared import bootstrap
+from shared.domain import facts as f
+from shared.domain import identity
+from shared.domain import story as stories
+from shared.ports import Ledger
+from shared.views.sentences import sentence
+
+FAILED = 1
+
+
+def demo(home: Home, *, keep: bool) -> int:
+    """Run it all; 0 only if everything that should have happened is found where it should be."""
+    console = Console()
+    with home.locked():
+        for child in home.folder.iterdir():
+            if child.name != "lock":
+                shutil.rmtree(child) if child.is_dir() else child.unlink()
+        began = time.monotonic()
+        console.print("[bold]Sluice[/]: a file lands, and everything follows. Starting the local stack ...")
+        with Stack(home, lambda line: console.print(f"  [dim]{line}[/]", highlight=False)) as stack:
+            show = _Show(home, stack, console, started=time.monotonic() - began)
+            show.run()
+            show.summary(time.monotonic() - began)
+            if keep:
+                console.print("\nThe stack stays up; Ctrl-C stops it.")
+                try:
+                    stack.wait()
+                except KeyboardInterrupt:
+                    console.print("stopping ...")
+    return FAILED if show.proof.wrong else 0
+
+
+class _Show:
+    """The five chapters. What it says comes from the ledger; what it concludes comes from `Proof`."""
+
+    def __init__(self, home: Home, stack: Stack, console: Console, *, started: float) -> None:
+        self.home, self.stack, self.console = home, stack, console
+        self.ledger: Ledger = bootstrap.ledger_of(stack.settings)
+        self.narrator = Narrator(self.ledger, console, stack.check)
+        self.proof = Proof(stack.settings, self.ledger)
+        self.seconds: dict[str, float] = {"start": started}
+        self.events: dict[str, dict[str, Any]] = {}
+        self.names: dict[str, str] = {}
+
+    def run(self) -> None:
+        """Every chapter, and the proof of it; a chapter that stalls is a fault, and ends the show."""
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                self._run(Path(folder))
+        except StalledError as error:
+            self.proof.wrong.append(str(error))
+
+    def _run(self, folder: Path) -> None:
+        with self._chapter("1  January lands"):
+            january = self._land(flights.month(1, folder), "flights/2013-01.csv")
+            self._follow([january], "check, training, gate, scoring")
+            self.proof.of_loop(january, version="1")
+        with self._chapter("2  February lands", "judged against the champion, on the same held-out days"):
+            february = self._land(flights.month(2, folder), "flights/2013-02.csv")
+            self._deliver([february, january, february])
+            self.narrator.say("its event is delivered three times at once, and January's again between them")
+            self._follow([february], "check, training, gate, scoring")
+            self.proof.of_loop(february, version="2")
+        with self._chapter("3  Two damaged files land", "March without a column; March with faulty rows"):
+            damaged = [
+                self._land(flights.missing_column(3, folder), "flights/2013-03-column.csv"),
+                self._land(flights.faulty_rows(3, folder), "flights/2013-03-rows.csv"),
+            ]
+            self._follow(damaged, "check")
+            for story in damaged:
+                self.proof.of_quarantine(story)
+        with self._chapter("4  Every event comes once more, in the wrong order"):
+            self._deliver_again([*damaged, february, january])
+            self.proof.of_repeats(january, february)
+        with self._chapter("5  Someone moves champion by hand", "to a version from a notebook, which the gate rejects"):
+            self._by_hand()
+        self.proof.of_gold([january, february])
+
+    def _by_hand(self) -> None:
+        client, champion = self.proof.mlflow(), self.proof.champion()
+        source = client.get_model_version(MODEL, champion).source
+        version = client.create_model_version(MODEL, source, description="from a notebook").version
+        self.narrator.say(f"a colleague registers version {version} from a notebook, with no evidence")
+        story = identity.story_of_version(MODEL, version)
+        self.names[story] = f"{MODEL}@{version}"
+        self._follow([story], "the gate")
+        self.narrator.say(f"and points {SLOT} at it: set_registered_model_alias({MODEL!r}, {SLOT!r}, {version})")
+        client.set_registered_model_alias(MODEL, SLOT, version)
+        self.narrator.follow(
+            [story],
+            lambda: (
+                stories.last(self.ledger.story(story), f.PromotionReverted) is not None
+                and self.proof.champion() == champion
+            ),
+            "the revert",
+        )
+        self.proof.of_revert(version, champion)
+
+    def _deliver(self, told: list[str]) -> None:
+        """Event Grid delivers at least once, at the same time, in any order: so do we."""
+        address = endpoint(self.stack.addresses["front"], "data_arrival")
+        threads = [threading.Thread(target=deliver, args=(address, self.events[story])) for story in told]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _deliver_again(self, told: list[str]) -> None:
+        before = {story: len(self.ledger.story(story)) for story in told}
+        self._deliver(told)
+        for story, count in before.items():
+            now = len(self.ledger.story(story))
+            self.narrator.say(f"{self.names[story]}: {count} facts before, {now} after")
+            self.proof.expect(f"facts of {story} after its event came again", now, count)
+
+    def _land(self, file: Path, name: str) -> str:
+        target = land(file, self.home.landing, name)
+        event = blob_created(target, self.home.landing, self.stack.settings.landing_url)
+        story = identity.story_of_arrival(f"landing/{name}", event["data"]["eTag"])
+        self.events[story], self.names[story] = event, name
+        return story
+
+    def _follow(self, told: list[str], waiting_for: str) -> None:
+        def settled() -> bool:
+            each = [self.ledger.story(story) for story in told]
+            return all(facts and stories.is_settled(facts) for facts in each)
+
+        self.narrator.follow(told, settled, waiting_for)
+
+    @contextmanager
+    def _chapter(self, title: str, text: str = "") -> Iterator[None]:
+        self.narrator.chapter(title, text)
+        began = time.monotonic()
+        yield
+        self.seconds[title.partition("  ")[0]] = time.monotonic() - began
+
+    def summary(self, seconds: float) -> None:
+        """What was told, what was found, and where to look next."""
+        table = Table(title="\nWhat happened", title_justify="left", title_style="bold", show_edge=False)
+        for column in ("story", "of", "facts", "seconds", "ended with"):
+            table.add_column(column, overflow="fold")
+        for story, name in self.names.items():
+            facts = self.ledger.story(story)
+            if facts:
+                took = f"{(facts[-1].at - facts[0].at).total_seconds():.1f}"
+                table.add_row(story, name, str(len(facts)), took, sentence(facts[-1]))
+        self.console.print(table)
+        self._slots()
+        spent = ", ".join(f"{name} {value:.0f} s" for name, value in self.seconds.items())
+        self.console.print(f"\n[bold]Time[/]  {seconds:.0f} s ({spent})", highlight=False)
+        front = self.stack.addresses["front"]
+        self.console.print(
+            f"[bold]Look[/]  ops page     {front}/api/ops\n"
+            f"      MLflow page  {self.stack.addresses['mlflow']}\n"
+            f"      a story      python -m ops --settings {self.home.settings_file} story flights/2013-02.csv",
+            highlight=False,
+            soft_wrap=True,
+        )
+        for wrong in self.proof.wrong:
+            self.console.print(f"[red]wrong[/] {wrong}", highlight=False)
+        verdict = "[red]NOT what should have happened[/]" if self.proof.wrong else "[green]it all really happened[/]"
+        self.console.print(
+            f"[bold]Proof[/] {self.proof.right} of {self.proof.right + len(self.proof.wrong)} readings of Delta, MLflow"
+            f" and the ledger are right: {verdict}",
+            highlight=False,
+        )
+
+    def _slots(self) -> None:
+        for story in self.names:
+            for fact in self.ledger.story(story):
+                if isinstance(fact, f.VersionPromoted):
+                    why = f"promoted over {fact.previous}" if fact.previous else "the first"
+                    self.console.print(f"  {MODEL}@{fact.version}  {why}: {fact.reason}", highlight=False)
+        for origin in ORIGINS:
+            self.console.print(f"  {GOLD}  {origin}  {self.proof.rows(GOLD, origin=origin):>7,} rows", highlight=False)

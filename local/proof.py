@@ -1,0 +1,130 @@
+"""Whether it really happened: read in Delta, MLflow and the ledger, not taken from anybody's word."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from shared.domain import facts as f
+from shared.domain import story as stories
+from shared.domain.verdicts import RunResult, Verdict
+from shared.ports import Ledger
+from shared.settings import Settings
+
+MODEL, SLOT = "flight_delays", "champion"
+SILVER, GOLD = "silver/flight_delays", "gold/flight_delays"
+ORIGINS = ("EWR", "JFK", "LGA")
+
+
+class Proof:
+    """Compares what is there with what should be; remembers every difference, so that one run says them all."""
+
+    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self.right = 0
+        self.wrong: list[str] = []
+
+    def expect(self, what: str, seen: object, asked: object) -> None:
+        """One comparison."""
+        if seen == asked:
+            self.right += 1
+        else:
+            self.wrong.append(f"{what}: {seen!r}, where {asked!r} was expected")
+
+    def mlflow(self) -> Any:
+        """A client of the registry."""
+        from mlflow import MlflowClient
+
+        uri = self._settings.mlflow_tracking_uri
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+    def champion(self) -> str:
+        """The version that the registry's alias points at."""
+        return str(self.mlflow().get_registered_model(MODEL).aliases.get(SLOT, ""))
+
+    def rows(self, table: str, version: int | None = None, **where: str) -> int:
+        """The rows of a Delta table, counted in its files."""
+        from deltalake import DeltaTable
+
+        opened = DeltaTable(f"{self._settings.lake_root}/{table}", version=version)
+        filters = [(column, "=", value) for column, value in where.items()]
+        return int(opened.to_pyarrow_table(partitions=filters or None, columns=["flight"]).num_rows)
+
+    def of_loop(self, story: str, *, version: str) -> None:
+        """A story from arrival to a decision, and to gold where the decision was to promote."""
+        told = self._ledger.story(story)
+        for kind in (f.DataArrived, f.BatchChecked, f.DataCommitted, f.TrainingStarted, f.TrainingFinished,
+                     f.VersionRegistered, f.VersionJudged):  # fmt: skip
+            self.expect(f"{kind.__name__} facts of {story}", len(stories.of_kind(told, kind)), 1)
+        if (committed := stories.last(told, f.DataCommitted)) is not None:
+            before = self.rows(SILVER, committed.delta_version - 1) if committed.delta_version > 1 else 0
+            here = self.rows(SILVER, committed.delta_version)
+            self.expect(f"rows that silver version {committed.delta_version} added", here - before, committed.rows)
+        if (finished := stories.last(told, f.TrainingFinished)) is not None:
+            self.expect("the training's result", finished.result, RunResult.SUCCEEDED)
+        found = self.mlflow().get_model_version(MODEL, version)
+        self.expect(f"the story on version {version}", found.tags.get("sluice.story"), story)
+        promoted, judged = stories.last(told, f.VersionPromoted), stories.last(told, f.VersionJudged)
+        passed = judged is not None and judged.verdict is Verdict.PASSED
+        self.expect(f"version {version} promoted, as judged", promoted is not None, passed)
+        self.expect(
+            f"the verdict on version {version}", found.tags.get("sluice.verdict"), "promoted" if passed else "rejected"
+        )
+        if version == "1":
+            self.expect("the first version was promoted", passed, True)
+        if promoted is not None:
+            self.expect("the champion in MLflow", self.champion(), version)
+            self._of_scoring(told)
+
+    def _of_scoring(self, told: Sequence[f.Fact]) -> None:
+        for fan_out in stories.fan_outs(told):
+            plan = fan_out.plan
+            self.expect("the parts of the plan", plan.parts, ORIGINS)
+            for part in plan.parts:
+                scored = fan_out.scored.get(part)
+                silver = self.rows(plan.table, plan.delta_version, origin=part)
+                self.expect(f"rows of gold part {part}", self.rows(plan.gold, origin=part), silver)
+                self.expect(f"rows recorded for part {part}", scored and scored.rows, silver)
+            finished = stories.last(told, f.ScoringFinished)
+            self.expect("rows of gold", self.rows(plan.gold), finished and finished.rows)
+
+    def of_quarantine(self, story: str) -> None:
+        """Kept apart, with reasons, and nothing of it anywhere else."""
+        told = self._ledger.story(story)
+        quarantined = stories.last(told, f.DataQuarantined)
+        self.expect(f"{story} was quarantined, with reasons", bool(quarantined and quarantined.reasons), True)
+        self.expect(f"{story} trained nothing", stories.of_kind(told, f.TrainingStarted), [])
+        self.expect(f"{story} committed nothing", stories.of_kind(told, f.DataCommitted), [])
+
+    def of_repeats(self, *repeated: str) -> None:
+        """One check, one commit, one training run each, in the ledger and in MLflow."""
+        runs = self.mlflow().search_runs(
+            [one.experiment_id for one in self.mlflow().search_experiments()], max_results=1000
+        )
+        for story in repeated:
+            told = self._ledger.story(story)
+            for kind in (f.BatchChecked, f.DataCommitted, f.TrainingStarted):
+                self.expect(f"{kind.__name__} facts of {story}", len(stories.of_kind(told, kind)), 1)
+            trained = [run for run in runs if run.data.tags.get("sluice.story") == story]
+            self.expect(f"MLflow runs of {story}", len(trained), 1)
+
+    def of_revert(self, version: str, approved: str) -> None:
+        """The hand-made version was rejected, and the alias is back."""
+        found = self.mlflow().get_model_version(MODEL, version)
+        self.expect(f"the verdict on version {version}", found.tags.get("sluice.verdict"), "rejected")
+        self.expect("the champion in MLflow", self.champion(), approved)
+
+    def of_gold(self, loops: Sequence[str]) -> None:
+        """Every gold row was made by the champion: no reader sees a mixture."""
+        from deltalake import DeltaTable
+
+        gold = DeltaTable(f"{self._settings.lake_root}/{GOLD}").to_pyarrow_table(columns=["model_version"])
+        self.expect(
+            "the model versions in gold",
+            {str(one) for one in gold["model_version"].unique().to_pylist()},
+            {self.champion()},
+        )
+        self.expect(
+            "the stories that are settled",
+            [stories.is_settled(self._ledger.story(s)) for s in loops],
+            [True] * len(loops),
+        )
