@@ -78,7 +78,8 @@ def _validate(db: "duckdb.DuckDBPyConnection", suite: dict[str, Any], columns: l
                 ).to_domain_obj()
             )
         except Exception as error:  # noqa: BLE001 - whatever it raises, the suite is wrong, and says how
-            outcomes.append(_outcome(each, Verdict.MISCONFIGURED, _first_line(error), None))
+            asked = _words(each["type"], "", each["kwargs"])
+            outcomes.append(_stopped(each["type"], "", asked, _first_line(error), Verdict.MISCONFIGURED))
     if runnable:
         results = _batch(gx, db).validate(
             gx.ExpectationSuite(name="suite", expectations=runnable), result_format="BASIC"
@@ -111,7 +112,8 @@ def _of_result(result: Any) -> ExpectationOutcome:
                 f", such as {sample[:120]}" if sample else ""
             )
         else:
-            detail = f"found {_text(found.get('observed_value', found.get('details', '')))}"
+            observed = found.get("observed_value", found.get("details"))
+            detail = f"found {_text(observed)}" if observed not in (None, "", {}) else "it is not"
     return _outcome(each, Verdict.PASSED if result.success else Verdict.FAILED, detail, unexpected)
 
 
