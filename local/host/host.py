@@ -116,6 +116,8 @@ class Host:
         )
         self._server = HttpServer(front, options.grace)
         self._listening = socket.create_server(("127.0.0.1", options.port))
+        # asyncio sets this only on sockets that say they are TCP's; without it each answer waits 40 ms for an ACK.
+        self._listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._serving: asyncio.Task[None] | None = None
 
     @property

@@ -161,7 +161,8 @@ class Broker(Process):
     def __init__(self, home: Path, port: int = 0) -> None:
         queues = home / "queues.json"
         short = {"lockDuration": "PT5S", "maxDeliveryCount": 3}
-        queues.write_text(json.dumps({"queues": [{"name": name, **short} for name in ("work", "texts", "forwarded")]}))
+        names = ("work", "work-2", "work-3", "texts", "forwarded")
+        queues.write_text(json.dumps({"queues": [{"name": name, **short} for name in names]}))
         super().__init__(
             "-m", "local.servicebus", "--port", str(port), "--queues", queues, "--db", home / "service-bus.db"
         )

@@ -130,6 +130,17 @@ def test_a_larger_body_of_unknown_length_is_refused(front: Front) -> None:
     assert front.http.post("/api/size", content=chunks).status_code == 413
 
 
+def test_an_answer_does_not_wait_for_an_acknowledgement(front: Front) -> None:
+    """Without TCP_NODELAY every answer on a kept connection takes 40 ms."""
+
+    def seconds() -> float:
+        begun = time.monotonic()
+        front.http.get("/api/items/7")
+        return time.monotonic() - begun
+
+    assert sorted(seconds() for _ in range(25))[12] < 0.035
+
+
 def test_the_root_says_that_the_app_is_up(front: Front) -> None:
     assert front.http.get("/").status_code == 200
 
@@ -476,7 +487,7 @@ def test_an_idle_front_ends_quickly(tmp_path: Path, number: signal.Signals) -> N
 def test_a_running_call_may_finish(tmp_path: Path) -> None:
     with Front(tmp_path / "home") as front:
         answers: list[httpx.Response] = []
-        caller = threading.Thread(target=lambda: answers.append(httpx.get(f"{front.address}/api/slow/1.5", timeout=30)))
+        caller = threading.Thread(target=lambda: answers.append(httpx.get(f"{front.address}/api/slow/0.8", timeout=30)))
         caller.start()
         front.await_record("slow")
         front.terminate()

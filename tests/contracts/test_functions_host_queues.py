@@ -112,7 +112,7 @@ def test_an_output_that_is_a_json_array_becomes_one_message_per_element(front: F
 
 
 def test_a_function_longer_than_its_lock_keeps_the_lock(broker: Broker, front: Front) -> None:
-    sent = message("hold:6")  # the lock is for five seconds
+    sent = message("hold:5.5")  # the lock is for five seconds
     broker.send("work", sent)
 
     front.await_record("held", message_id=sent.message_id)
@@ -161,26 +161,25 @@ def test_the_front_comes_back_when_the_broker_does(tmp_path: Path) -> None:
         assert front.log.count(": connected") == 1
 
 
-def test_at_the_end_a_running_message_is_finished_and_the_rest_is_left(tmp_path: Path) -> None:
-    with Broker(tmp_path) as broker:
-        first, second = message("hold:1.5"), message("later")
-        with Front(tmp_path / "home", "--slots", "1", bus=broker.connection_string) as front:
-            broker.send("work", first)
-            front.await_record("work", message_id=first.message_id)
-            broker.send("work", second)
-            assert front.stop() == 0
-            assert front.records("held", message_id=first.message_id)
-            assert not front.records("work", message_id=second.message_id)
-        assert broker.waiting("work") == [second.message_id]
+def test_at_the_end_a_running_message_is_finished_and_the_rest_is_left(broker: Broker, tmp_path: Path) -> None:
+    first, second = message("hold:1"), message("later")
+    with Front(tmp_path, "--slots", "1", bus=broker.connection_string, values={"WORK_QUEUE": "work-2"}) as front:
+        broker.send("work-2", first)
+        front.await_record("work", message_id=first.message_id)
+        broker.send("work-2", second)
+        assert front.stop() == 0
+        assert front.records("held", message_id=first.message_id)
+        assert not front.records("work", message_id=second.message_id)
+    assert broker.waiting("work-2") == [second.message_id]
 
 
-def test_a_message_whose_function_does_not_end_is_released(tmp_path: Path) -> None:
-    with Broker(tmp_path) as broker:
-        endless = message("hold:60")
-        with Front(tmp_path / "home", "--grace", "0.5", bus=broker.connection_string) as front:
-            broker.send("work", endless)
-            front.await_record("work", message_id=endless.message_id)
-            front.terminate()
-            assert front.ended(within=10) == 0
-        with Front(tmp_path / "again", "--grace", "0.5", bus=broker.connection_string) as front:
-            assert front.await_record("work", message_id=endless.message_id)["delivery_count"] == 2
+def test_a_message_whose_function_does_not_end_is_released(broker: Broker, tmp_path: Path) -> None:
+    endless = message("hold:60")
+    values = {"WORK_QUEUE": "work-3"}
+    with Front(tmp_path / "1", "--grace", "0.5", bus=broker.connection_string, values=values) as front:
+        broker.send("work-3", endless)
+        front.await_record("work", message_id=endless.message_id)
+        front.terminate()
+        assert front.ended(within=10) == 0
+    with Front(tmp_path / "2", "--grace", "0.5", bus=broker.connection_string, values=values) as front:
+        assert front.await_record("work", message_id=endless.message_id)["delivery_count"] == 2

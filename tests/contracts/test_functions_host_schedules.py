@@ -177,7 +177,7 @@ def test_a_retry_policy_holds_for_timers(tmp_path: Path) -> None:
 
 def test_a_schedule_runs_and_its_setting_is_resolved(tmp_path: Path) -> None:
     with Front(tmp_path, values={"EVERY": "* * * * * *"}) as front:
-        ticks = eventually(lambda: len(front.records("tick")) >= 3 and front.records("tick"), what="three ticks")
+        ticks = eventually(lambda: len(front.records("tick")) >= 2 and front.records("tick"), what="two ticks")
     assert ticks
     assert [each["past_due"] for each in ticks] == [False] * len(ticks)
     assert ticks[0]["schedule_status"] == {}  # more often than once a minute: not monitored
