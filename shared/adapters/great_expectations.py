@@ -168,9 +168,9 @@ def _first_line(error: Exception) -> str:
 
 def _great_expectations() -> Any:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it says a hundred lines while it is imported
     import great_expectations as gx
 
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     _register_dialect()
     return gx
 
