@@ -160,9 +160,9 @@ class Broker(Process):
 
     def __init__(self, home: Path, port: int = 0) -> None:
         queues = home / "queues.json"
-        short = {"lockDuration": "PT5S", "maxDeliveryCount": 3}
-        names = ("work", "work-2", "work-3", "texts", "forwarded")
-        queues.write_text(json.dumps({"queues": [{"name": name, **short} for name in names]}))
+        locks = {"work": "PT5S", "work-2": "PT5S", "long-lock": "PT5M", "texts": "PT5S", "forwarded": "PT5S"}
+        entries = [{"name": name, "lockDuration": lock, "maxDeliveryCount": 3} for name, lock in locks.items()]
+        queues.write_text(json.dumps({"queues": entries}))
         super().__init__(
             "-m", "local.servicebus", "--port", str(port), "--queues", queues, "--db", home / "service-bus.db"
         )
