@@ -1,7 +1,7 @@
 """kill -9 of any server in the middle of a story, then `local up` again: the story completes, no effect twice."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -89,6 +89,6 @@ def _runs(home: Path) -> list[int]:
     return [int(run) for (run,) in rows]
 
 
-def _recorded_runs(told: list[f.Fact]) -> list[int]:
+def _recorded_runs(told: Sequence[f.Fact]) -> list[int]:
     started = [fact for fact in told if isinstance(fact, f.TrainingStarted | f.PartStarted)]
     return [fact.job_run_id for fact in started]
