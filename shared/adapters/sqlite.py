@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from shared.adapters.memory import one_story
+from shared.domain import story as stories
 from shared.domain.facts import Fact
 from shared.errors import Conflict, Unreachable
 from shared.ports import Approval, ParkedMessage, StoryHead
@@ -69,10 +70,10 @@ class SqliteLedger:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
+                db.execute("COMMIT")
+            finally:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -85,7 +86,12 @@ class SqliteLedger:
         if not facts:
             return []
         with self._writing() as db:
-            return [self._insert(db, fact) for fact in facts]
+            first = [self._insert(db, fact) for fact in facts]
+            if any(first):
+                story = facts[0].story
+                settled = stories.is_settled(_facts(db, story))
+                db.execute("UPDATE heads SET settled = ? WHERE story = ?", (settled, story))
+            return first
 
     def _insert(self, db: sqlite3.Connection, fact: Fact) -> bool:
         inserted = db.execute(
@@ -95,26 +101,23 @@ class SqliteLedger:
             return False
         pairs = [(subject, fact.story) for subject in fact.subjects]
         db.executemany("INSERT OR IGNORE INTO subjects VALUES (?, ?)", pairs)
-        at, settled = fact.at.isoformat(), fact.is_settled()
         db.execute(
-            "INSERT INTO heads VALUES (:story, :position, :subject, :at, :at, :kind, coalesce(:settled, 0))"
+            "INSERT INTO heads VALUES (:story, :position, :subject, :at, :at, :kind, 0)"
             " ON CONFLICT (story) DO UPDATE SET last_at = :at, last_kind = :kind,"
-            " settled = coalesce(:settled, settled), subject = iif(subject = '', :subject, subject)",
+            " subject = iif(subject = '', :subject, subject)",
             {
                 "story": fact.story,
                 "position": inserted.lastrowid,
                 "subject": next(iter(fact.subjects), ""),
-                "at": at,
+                "at": fact.at.isoformat(),
                 "kind": fact.kind,
-                "settled": settled,
             },
         )
         return True
 
     def story(self, story: str) -> Sequence[Fact]:
         with self._reading() as db:
-            rows = db.execute("SELECT body FROM facts WHERE story = ? ORDER BY position", (story,)).fetchall()
-        return [decode_fact(body) for (body,) in rows]
+            return _facts(db, story)
 
     def recent(self, limit: int) -> Sequence[StoryHead]:
         with self._reading() as db:
@@ -227,3 +230,8 @@ class SqliteLedger:
                 (outcome, queue, message_id),
             )
             return updated.rowcount == 1
+
+
+def _facts(db: sqlite3.Connection, story: str) -> list[Fact]:
+    rows = db.execute("SELECT body FROM facts WHERE story = ? ORDER BY position", (story,)).fetchall()
+    return [decode_fact(body) for (body,) in rows]

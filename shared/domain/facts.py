@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import ClassVar, Self
+from typing import Self
 
 from shared.domain import identity
 from shared.domain.gate import RuleOutcome
@@ -20,9 +20,6 @@ class Fact:
     story: str
     at: datetime
 
-    settles: ClassVar[bool | None] = False
-    """Is nothing left to do after it? None: it says nothing about that."""
-
     @property
     def kind(self) -> str:
         """The fact's name, as people and the ledger write it."""
@@ -37,10 +34,6 @@ class Fact:
     def subjects(self) -> tuple[str, ...]:
         """What leads a reader to this story: files, run ids, `model@version`."""
         return ()
-
-    def is_settled(self) -> bool | None:
-        """`settles`, where it depends on what the fact says."""
-        return self.settles
 
     @classmethod
     def example(cls) -> Self:
@@ -60,7 +53,8 @@ class DataArrived(Fact):
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((self.file, self.file.partition("/")[2], self.file.rpartition("/")[2])))
+        names = (self.file, self.file.partition("/")[2], self.file.rpartition("/")[2])
+        return tuple(dict.fromkeys(name for name in names if name))
 
     @classmethod
     def example(cls) -> Self:
@@ -134,7 +128,6 @@ class DataQuarantined(Fact):
     generation: int
     location: str
     reasons: tuple[str, ...]
-    settles = True
 
     @property
     def key(self) -> str:
@@ -156,7 +149,6 @@ class DataSuperseded(Fact):
     """The file changed or vanished before it was read: what replaced it has a story of its own."""
 
     reason: str
-    settles = True
 
     @classmethod
     def example(cls) -> Self:
@@ -209,9 +201,6 @@ class TrainingFinished(Fact):
     @property
     def key(self) -> str:
         return identity.fact_key(self.kind, str(self.generation))
-
-    def is_settled(self) -> bool | None:
-        return self.result is not RunResult.SUCCEEDED and self.final
 
     @classmethod
     def example(cls) -> Self:
@@ -317,7 +306,6 @@ class VersionRejected(Fact):
     model: str
     version: str
     reason: str
-    settles = True
 
     @property
     def key(self) -> str:
@@ -344,7 +332,6 @@ class PromotionReverted(Fact):
     restored: str
     reason: str
     cause: str
-    settles = None
 
     @property
     def key(self) -> str:
@@ -385,9 +372,6 @@ class ScoringPlanned(Fact):
     def key(self) -> str:
         return identity.fact_key(self.kind, self.plan)
 
-    def is_settled(self) -> bool | None:
-        return not self.parts
-
     @classmethod
     def example(cls) -> Self:
         return cls(
@@ -412,7 +396,6 @@ class PartFact(Fact):
     part: str
     generation: int
     job_run_id: int
-    settles = None
 
     @property
     def key(self) -> str:
@@ -473,9 +456,6 @@ class PartFailed(PartFact):
     message: str
     final: bool
 
-    def is_settled(self) -> bool | None:
-        return True if self.final else None
-
     @classmethod
     def example(cls) -> Self:
         return cls(
@@ -499,7 +479,6 @@ class ScoringFinished(Fact):
     gold: str
     gold_version: int
     rows: int
-    settles = True
 
     @property
     def key(self) -> str:
@@ -525,7 +504,6 @@ class Parked(Fact):
     message_id: str
     reason: str
     detail: str
-    settles = None
 
     @property
     def key(self) -> str:

@@ -8,6 +8,8 @@ from shared.domain import facts as f
 from shared.domain.commands import CheckBatch, Command, FollowRun, PlanScoring, ScorePart, StartTraining
 from shared.domain.verdicts import RunResult, Verdict
 
+_OfGeneration = f.TrainingStarted | f.TrainingFinished
+
 MAX_GENERATIONS = 3
 """How often work that was lost with its driver is run before a person has to look."""
 
@@ -23,13 +25,34 @@ def last[Kind: f.Fact](story: Sequence[f.Fact], kind: type[Kind]) -> Kind | None
     return found[-1] if found else None
 
 
+def newest[Kind: _OfGeneration](story: Sequence[f.Fact], kind: type[Kind]) -> Kind | None:
+    """The fact of the highest generation, whichever was recorded last."""
+    return max(of_kind(story, kind), key=lambda fact: fact.generation, default=None)
+
+
 def is_settled(story: Sequence[f.Fact]) -> bool:
-    """Is nothing left to do?"""
-    settled = False
-    for fact in story:
-        says = fact.is_settled()
-        settled = settled if says is None else says
-    return settled
+    """Is nothing left to do? It depends on which facts are there, not on their order: a run's end is often told
+    after its version was decided.
+    """
+    undecided = any(not is_decided(story, one.version) for one in of_kind(story, f.VersionRegistered))
+    if undecided or _is_training_open(story):
+        return False
+    if last(story, f.VersionPromoted):
+        plans = fan_outs(story)
+        return bool(plans) and plans[-1].is_settled
+    if finished := newest(story, f.TrainingFinished):
+        decided = last(story, f.VersionRejected) is not None
+        return decided or finished.result is not RunResult.SUCCEEDED  # succeeded: its version is still to come
+    over = last(story, f.DataQuarantined) or last(story, f.DataSuperseded)
+    return not last(story, f.DataCommitted) and bool(over or not last(story, f.DataArrived))
+
+
+def _is_training_open(story: Sequence[f.Fact]) -> bool:
+    """Is a run of it unheard of, or lost and to be run again?"""
+    started, finished = newest(story, f.TrainingStarted), newest(story, f.TrainingFinished)
+    if started is None:
+        return False
+    return finished is None or finished.generation < started.generation or not finished.final
 
 
 def is_decided(story: Sequence[f.Fact], version: str) -> bool:
@@ -51,11 +74,23 @@ class FanOut:
     started: dict[str, f.PartStarted]
     scored: dict[str, f.PartScored]
     failed: dict[str, f.PartFailed]
+    finished: f.ScoringFinished | None
 
     @property
     def is_complete(self) -> bool:
         """Is every part in gold?"""
         return all(part in self.scored for part in self.plan.parts)
+
+    @property
+    def is_settled(self) -> bool:
+        """Is every part in gold and that recorded, or is what is not in gold a person's to look at?"""
+        if self.is_complete:
+            return self.finished is not None or not self.plan.parts
+        return all(part in self.scored or self._failed_for_good(part) for part in self.plan.parts)
+
+    def _failed_for_good(self, part: str) -> bool:
+        started, failed = self.started.get(part), self.failed.get(part)
+        return bool(failed and failed.final and (started is None or failed.generation >= started.generation))
 
     @property
     def rows(self) -> int:
@@ -68,12 +103,18 @@ def fan_outs(story: Sequence[f.Fact]) -> list[FanOut]:
     return [
         FanOut(
             plan=plan,
-            started={one.part: one for one in of_kind(story, f.PartStarted) if one.plan == plan.plan},
-            scored={one.part: one for one in of_kind(story, f.PartScored) if one.plan == plan.plan},
-            failed={one.part: one for one in of_kind(story, f.PartFailed) if one.plan == plan.plan},
+            started=_by_part(story, f.PartStarted, plan),
+            scored=_by_part(story, f.PartScored, plan),
+            failed=_by_part(story, f.PartFailed, plan),
+            finished=next((one for one in of_kind(story, f.ScoringFinished) if one.plan == plan.plan), None),
         )
         for plan in of_kind(story, f.ScoringPlanned)
     ]
+
+
+def _by_part[Kind: f.PartFact](story: Sequence[f.Fact], kind: type[Kind], plan: f.ScoringPlanned) -> dict[str, Kind]:
+    of_plan = (one for one in of_kind(story, kind) if one.plan == plan.plan)
+    return {one.part: one for one in sorted(of_plan, key=lambda one: one.generation)}
 
 
 def outstanding(story: Sequence[f.Fact], use_case: str, *, cause: str) -> list[Command]:
@@ -87,10 +128,10 @@ def outstanding(story: Sequence[f.Fact], use_case: str, *, cause: str) -> list[C
 
 
 def _next(story: Sequence[f.Fact], use_case: str, cause: str) -> Iterator[Command]:
-    if promoted := last(story, f.VersionPromoted):
-        yield from _scoring(story, use_case, promoted, cause)
-    elif last(story, f.VersionRegistered) or last(story, f.TrainingStarted):
+    if last(story, f.VersionRegistered) or last(story, f.TrainingStarted):
         yield from _training(story, use_case, cause)
+        if promoted := last(story, f.VersionPromoted):
+            yield from _scoring(story, use_case, promoted, cause)
     elif committed := last(story, f.DataCommitted):
         yield StartTraining(
             story=committed.story,
@@ -117,12 +158,12 @@ def check_of(arrived: f.DataArrived, *, cause: str = "") -> CheckBatch:
 
 def _training(story: Sequence[f.Fact], use_case: str, cause: str) -> Iterator[Command]:
     """A run that was not heard of again; a version that was registered but not judged is found by the sweep."""
-    started, finished = last(story, f.TrainingStarted), last(story, f.TrainingFinished)
+    started, finished = newest(story, f.TrainingStarted), newest(story, f.TrainingFinished)
     if started is None:
         return
     if finished is None or finished.generation < started.generation:
         yield FollowRun(story=started.story, cause=cause, workspace=started.workspace, job_run_id=started.job_run_id)
-    elif finished.result is RunResult.LOST:
+    elif not finished.final:
         yield train_again(started, use_case, cause=cause)
 
 
