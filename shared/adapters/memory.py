@@ -74,7 +74,9 @@ class MemoryLedger:
 
     def park(self, message: ParkedMessage) -> bool:
         with self._lock:
-            return self._parked.setdefault((message.queue, message.message_id), message) is message
+            first = (message.queue, message.message_id) not in self._parked
+            self._parked.setdefault((message.queue, message.message_id), message)
+            return first
 
     def parked(self) -> Sequence[ParkedMessage]:
         with self._lock:
