@@ -140,6 +140,7 @@ def wire(
             use_cases=use_cases,
             ledger=ledger,
             approvals=approvals,
+            parking=parking,
             registry=registry,
             clock=clock,
             after=settings.reconcile_after,

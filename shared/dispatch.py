@@ -13,7 +13,7 @@ from shared.domain import identity
 from shared.domain.arrival import BlobCreated
 from shared.domain.commands import Command, Queue
 from shared.domain.facts import Parked
-from shared.errors import Malformed, Poison, Transient
+from shared.errors import DEAD_LETTERED, Malformed, Poison, Transient
 from shared.ports import Clock, Ledger, Outbox, ParkedMessage, Parking
 from shared.steps.decision import Decision
 from shared.wire import documents, event_grid, job_notification, mlflow_webhook
@@ -73,7 +73,7 @@ class Sluice:
     def dead_letter(self, queue: Queue, message_id: str, body: bytes, correlation_id: str, reason: str) -> None:
         """A dead-lettered message: onto the one list that people look at."""
         detail = f"dead-lettered by the broker: {reason or 'no reason given'}"
-        self._park(queue, message_id, "dead-lettered", detail, body, story=correlation_id)
+        self._park(queue, message_id, DEAD_LETTERED, detail, body, story=correlation_id)
 
     def registry_delivery(self, headers: Mapping[str, str], body: bytes) -> None:
         """A registry webhook. Raises Unauthenticated, Malformed, or Unreachable when the queue is."""

@@ -16,6 +16,9 @@
 
 from typing import ClassVar
 
+DEAD_LETTERED = "dead-lettered"
+"""The reason of a parked message that the broker gave up, whatever it had failed of."""
+
 
 class SluiceError(Exception):
     """The base of the tree; its text says what the reader can do."""

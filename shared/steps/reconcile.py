@@ -1,13 +1,16 @@
 """The sweep: what was lost on the way is found in the state of things, and carried on."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from shared.domain import story as stories
 from shared.domain.commands import Command, EnforceSlot, JudgeVersion
 from shared.domain.identity import model_at
+from shared.domain.story import MAX_GENERATIONS
 from shared.domain.usecase import UseCase, UseCases
-from shared.errors import Transient
-from shared.ports import Approvals, Clock, Ledger, Registry
+from shared.errors import DEAD_LETTERED, Poison, Transient
+from shared.ports import Approvals, Clock, Ledger, ParkedMessage, Parking, Registry
 from shared.steps.decision import Decision
 
 
@@ -16,6 +19,7 @@ def reconcile(
     use_cases: UseCases,
     ledger: Ledger,
     approvals: Approvals,
+    parking: Parking,
     registry: Registry,
     clock: Clock,
     after: timedelta,
@@ -23,7 +27,8 @@ def reconcile(
     """Send what carries on each story that was idle for `after`, each version nobody decided, each slot that moved.
 
     Every sweep has its time in its message ids, so that the broker does not take it for the one before. A registry
-    that does not answer keeps nothing else from being swept.
+    that does not answer, or refuses, keeps nothing else from being swept. What waits in the parked list is not sent
+    again: it would be parked again, at every sweep.
     """
     now = clock.now()
     cause = f"sweep-{now:%Y%m%dT%H%M%S}"
@@ -36,9 +41,21 @@ def reconcile(
     for use_case in use_cases.all:
         try:
             send += _registry(use_case, ledger=ledger, approvals=approvals, registry=registry, cause=cause)
-        except Transient as error:
+        except (Transient, Poison) as error:
             trouble = f"; the registry did not answer: {error}"
-    return Decision(summary=f"sent {len(send)} to carry on{trouble}", send=tuple(send))
+    waiting = parking.parked()
+    carried_on = tuple(command for command in send if not _waits_for_a_person(command, waiting))
+    parked = f", {len(send) - len(carried_on)} wait in the parked list" if len(carried_on) < len(send) else ""
+    return Decision(summary=f"sent {len(carried_on)} to carry on{parked}{trouble}", send=carried_on)
+
+
+def _waits_for_a_person(command: Command, waiting: Sequence[ParkedMessage]) -> bool:
+    """Is the same wish in the parked list? One that the broker gave up may only have met an outage: it is tried again,
+    a few times.
+    """
+    wish = replace(command, cause="").message_id
+    reasons = [message.reason for message in waiting if f"/{wish}/" in f"/{message.message_id}/"]
+    return any(reason != DEAD_LETTERED for reason in reasons) or len(reasons) >= MAX_GENERATIONS
 
 
 def _registry(
