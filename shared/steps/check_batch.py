@@ -4,7 +4,7 @@ from pathlib import Path
 
 from shared.domain import story as stories
 from shared.domain.commands import CheckBatch, StartTraining
-from shared.domain.facts import BatchChecked, DataCommitted, DataQuarantined, DataSuperseded
+from shared.domain.facts import BatchChecked, DataCommitted, DataQuarantined, DataSuperseded, TrainingStarted
 from shared.domain.usecase import UseCase, UseCases
 from shared.domain.verdicts import Verdict
 from shared.ports import Clock, Lake, Landing, Ledger, Quality
@@ -25,7 +25,7 @@ def check_batch(
     use_case = use_cases.named(command.use_case)
     story = ledger.story(command.story)
     if (committed := stories.last(story, DataCommitted)) and committed.generation >= command.generation:
-        return _train(committed, use_case, trained=len(story) > story.index(committed) + 1)
+        return _train(committed, use_case, trained=stories.last(story, TrainingStarted) is not None)
     if stories.last(story, DataQuarantined) or stories.last(story, DataSuperseded):
         return Decision(summary=f"{command.file} was checked before")
     with landing.fetch(command.url, command.etag) as file:
