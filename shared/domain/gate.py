@@ -43,13 +43,14 @@ class Evidence:
 
     `metrics` are the challenger's, `champion_metrics` the champion's, measured by the challenger's run on the same
     held-out rows. `champion_version` is the version they belong to ("" for none), `approved_version` the version that
-    is approved now.
+    is approved now. A version that no training of ours made proves nothing: its numbers are whatever its author wrote.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     champion_metrics: Mapping[str, float] = field(default_factory=dict)
     champion_version: str = ""
     approved_version: str = ""
+    trained_by_us: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +105,17 @@ class Judgement:
 
 def judge(policy: Policy, evidence: Evidence) -> Judgement:
     """Judge the evidence by the policy. Pure, total, and independent of the order of the rules."""
-    return Judgement(outcomes=tuple(_outcome(rule, evidence) for rule in policy.rules))
+    outcomes = tuple(_outcome(rule, evidence) for rule in policy.rules)
+    return Judgement(outcomes=outcomes if evidence.trained_by_us else (_BY_HAND, *outcomes))
+
+
+_BY_HAND = RuleOutcome(
+    rule="trained_by_us",
+    severity=Severity.BLOCKING,
+    verdict=Verdict.MISCONFIGURED,
+    asked="a version that a training of ours made",
+    seen="one that somebody registered by hand",
+)
 
 
 def _outcome(rule: Rule, evidence: Evidence) -> RuleOutcome:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from shared.domain import story as stories
 from shared.domain.commands import EnforceSlot
 from shared.domain.facts import Fact, PromotionReverted, VersionJudged, VersionRejected
 from shared.domain.identity import story_of_version
 from shared.domain.usecase import UseCases
+from shared.errors import Conflict, Refused
 from shared.ports import Approvals, Clock, Ledger, Registry
 from shared.steps.decision import Decision
 from shared.steps.judge_version import story_of
@@ -22,7 +24,9 @@ def enforce_slot(
 ) -> Decision:
     """Compare the alias with the approval in force and put it back; our own move, and the revert's echo, are equal.
 
-    The fact is recorded before the alias moves: a crash between leaves the alias wrong, and the sweep finds that.
+    The fact is recorded before the alias moves: a crash between leaves the alias wrong, and the sweep finds that. A
+    promotion under way is left alone: its approval stands, and its own message moves the alias. When the approved
+    version is gone, the slot is emptied and Refused raised.
     """
     use_case = use_cases.of_model(command.model)
     if use_case is None or use_case.gate.slot != command.slot:
@@ -32,9 +36,16 @@ def enforce_slot(
     found = registry.slot(command.model, command.slot)
     if found == approved:
         return Decision(summary=f"{command.model}@{command.slot} is version {approved or '-'}, as approved")
+    if approvals.approved(command.model, command.slot) != approval:
+        raise Conflict(f"{command.model}@{command.slot} was approved anew while it was compared")
+    if approval and _is_under_way(ledger.story(approval.story), approved):
+        return Decision(summary=f"{command.model}@{command.slot} is being moved to version {approved}")
+    if approved and registry.version(command.model, approved) is None:
+        registry.point(command.model, command.slot, "")
+        raise Refused(f"{command.model}@{command.slot}: the approved version {approved} is gone: promote another one")
     version = registry.version(command.model, found) if found else None
     if version is not None:
-        story = story_of(version)
+        story = story_of(version, ledger)
     else:
         story = approval.story if approval else story_of_version(command.model, found)
     reason = _why(ledger.story(story), found, version is not None)
@@ -51,6 +62,11 @@ def enforce_slot(
     ledger.record([reverted])
     registry.point(command.model, command.slot, approved)
     return Decision(summary=f"{command.model}@{command.slot} put back to version {approved or '-'}: {reason}")
+
+
+def _is_under_way(story: Sequence[Fact], version: str) -> bool:
+    judged = any(one.version == version for one in stories.of_kind(story, VersionJudged))
+    return judged and not stories.is_decided(story, version)
 
 
 def _why(story: Sequence[Fact], found: str, exists: bool) -> str:

@@ -7,7 +7,16 @@ from dataclasses import asdict
 from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.commands import Command, JudgeVersion, PlanScoring
-from shared.domain.facts import Fact, ScoringPlanned, VersionJudged, VersionPromoted, VersionRegistered, VersionRejected
+from shared.domain.facts import (
+    DataCommitted,
+    Fact,
+    ScoringPlanned,
+    TrainingStarted,
+    VersionJudged,
+    VersionPromoted,
+    VersionRegistered,
+    VersionRejected,
+)
 from shared.domain.gate import Evidence, judge
 from shared.domain.usecase import UseCase, UseCases
 from shared.domain.verdicts import Verdict
@@ -34,8 +43,13 @@ def judge_version(
     version = registry.version(command.model, command.version)
     if version is None:
         return Decision(summary=f"{command.model} has no version {command.version} any more")
-    story = story_of(version)
-    judged = _of_version(ledger.story(story), VersionJudged, version)
+    story = story_of(version, ledger)
+    told = ledger.story(story)
+    trained = stories.last(told, TrainingStarted) is not None
+    if stories.last(told, DataCommitted) and not trained:
+        name = identity.model_at(version.model, version.version)
+        return Decision(summary=f"{name} waits: the start of its training is not recorded yet")
+    judged = _of_version(told, VersionJudged, version)
     if judged is None:
         registered = VersionRegistered(
             story=story,
@@ -45,7 +59,7 @@ def judge_version(
             mlflow_run_id=version.mlflow_run_id,
         )
         approval = approvals.approved(version.model, use_case.gate.slot)
-        ledger.record([registered, _judge(version, use_case, approval, story=story, clock=clock)])
+        ledger.record([registered, _judge(version, use_case, approval, story=story, trained=trained, clock=clock)])
         judged = _of_version(ledger.story(story), VersionJudged, version)  # of two that judge at once, the first counts
         assert judged is not None  # noqa: S101 - recorded above, for the type checker
     if judged.verdict is not Verdict.PASSED:
@@ -53,9 +67,15 @@ def judge_version(
     return _promote(judged, use_case, ledger=ledger, approvals=approvals, registry=registry, clock=clock)
 
 
-def story_of(version: ModelVersion) -> str:
-    """The story that led to the version; one of its own for a version that somebody registered by hand."""
-    return version.tags.get("sluice.story") or identity.story_of_version(version.model, version.version)
+def story_of(version: ModelVersion, ledger: Ledger) -> str:
+    """The story that led to the version; one of its own for a version that somebody registered by hand, whose tag
+    names no story of ours, or one that committed no data to train on.
+    """
+    tagged = version.tags.get("sluice.story", "")
+    told = ledger.story(tagged) if tagged else ()
+    if stories.last(told, DataCommitted):
+        return tagged
+    return identity.story_of_version(version.model, version.version)
 
 
 def _of_version[Kind: VersionJudged | VersionPromoted](
@@ -68,7 +88,7 @@ def _of_version[Kind: VersionJudged | VersionPromoted](
 
 
 def _judge(
-    version: ModelVersion, use_case: UseCase, approval: Approval | None, *, story: str, clock: Clock
+    version: ModelVersion, use_case: UseCase, approval: Approval | None, *, story: str, trained: bool, clock: Clock
 ) -> VersionJudged:
     evidence = Evidence(
         metrics={name: value for name, value in version.metrics.items() if not name.startswith(CHAMPION_PREFIX)},
@@ -79,6 +99,7 @@ def _judge(
         },
         champion_version=version.tags.get("sluice.champion_version", ""),
         approved_version=approval.version if approval else "",
+        trained_by_us=trained,
     )
     judgement = judge(use_case.gate.policy, evidence)
     return VersionJudged(
