@@ -8,6 +8,7 @@ import hashlib
 import re
 
 MESSAGE_ID_LIMIT = 128  # Service Bus: MessageId, characters
+ROW_KEY_LIMIT = 512  # Table Storage: a row key, characters (1 KiB of UTF-16)
 _ROW_KEY_FORBIDDEN = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")  # Table Storage: what a row key must not hold
 
 
@@ -26,8 +27,14 @@ def story_of_version(model: str, version: str) -> str:
 
 
 def fact_key(kind: str, *parts: str) -> str:
-    """The key of a fact within its story; fits a Table Storage row key."""
-    return ":".join([kind, *(_ROW_KEY_FORBIDDEN.sub("_", part) for part in parts)])
+    """The key of a fact within its story; fits a Table Storage row key. Where it cannot hold a part as it is, the
+    digest of the parts tells it from its like.
+    """
+    safe = ":".join([kind, *(_ROW_KEY_FORBIDDEN.sub("_", part) for part in parts)])
+    if len(safe) <= ROW_KEY_LIMIT and safe == ":".join([kind, *parts]):
+        return safe
+    digest = _digest(kind, *parts)[:16]
+    return f"{safe[: ROW_KEY_LIMIT - len(digest) - 1]}~{digest}"
 
 
 def message_id(kind: str, *parts: str) -> str:
