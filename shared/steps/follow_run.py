@@ -20,7 +20,8 @@ def follow_run(command: FollowRun, *, ledger: Ledger, jobs: Jobs, lake: Lake, cl
         (
             fact
             for fact in story
-            if isinstance(fact, TrainingStarted | PartStarted) and fact.job_run_id == command.job_run_id
+            if isinstance(fact, TrainingStarted | PartStarted)
+            and (fact.workspace, fact.job_run_id) == (command.workspace, command.job_run_id)
         ),
         None,
     )
