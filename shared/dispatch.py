@@ -4,6 +4,7 @@ Transient: retried here with back-off, then raised, and the host abandons the me
 Anything else is raised: the host abandons, and the broker dead-letters at the maximum delivery count.
 """
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class Sluice:
         try:
             blob = event_grid.decode_blob_created(event_id, event_type, data)
         except Malformed as error:
-            body = repr(dict(data)).encode()[:65_536]
+            body = json.dumps(data, default=repr).encode()[:65_536]
             self._park("event-grid", event_id, error.reason, str(error), body, story="")
             return
         if blob is None:

@@ -14,8 +14,11 @@ def decode_blob_created(event_id: str, event_type: str, data: Mapping[str, Any])
     """The event, or None for one of another type. Raises Malformed, naming the field."""
     if event_type != BLOB_CREATED:
         return None
-    url, etag, size = data.get("url"), data.get("eTag"), data.get("contentLength", 0)
-    if not isinstance(url, str) or not urlsplit(url).scheme or not urlsplit(url).path.strip("/"):
+    if not isinstance(data, Mapping):
+        raise Malformed(f"event {event_id}: data is no object: {data!r}")
+    url, etag, size = data.get("url"), data.get("eTag"), data.get("contentLength")
+    path = _path(url)
+    if not isinstance(url, str) or not path:
         raise Malformed(f"event {event_id}: data.url is no address of a blob: {url!r}")
     if not isinstance(etag, str) or not etag:
         raise Malformed(f"event {event_id}: data.eTag is missing; without it a repeat cannot be told from new content")
@@ -24,8 +27,19 @@ def decode_blob_created(event_id: str, event_type: str, data: Mapping[str, Any])
     return BlobCreated(
         event_id=event_id,
         url=url,
-        file=unquote(urlsplit(url).path).strip("/"),
+        file=path,
         etag=etag.strip('"'),
         size=size,
         api=str(data.get("api", "")),
     )
+
+
+def _path(url: object) -> str:
+    """The container/path that the address names, "" where it is none."""
+    if not isinstance(url, str):
+        return ""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return unquote(parts.path).strip("/") if parts.scheme and parts.netloc else ""

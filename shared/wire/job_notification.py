@@ -34,5 +34,5 @@ def decode(body: bytes, *, workspace: str) -> FollowRun | None:
         return FollowRun(
             workspace=workspace, job_run_id=int(run["run_id"]), cause=str(event.get("event_type", ""))[:40]
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise Malformed(f"no Databricks job notification: {error!r}") from error
