@@ -1,0 +1,52 @@
+"""The estimators that training.yml may name. Each takes features as they are: numbers with gaps, and texts."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import pandas as pd
+from sklearn.base import RegressorMixin
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from sluice_ml.errors import BadInput
+
+
+def build(name: str, parameters: Mapping[str, Any], features: pd.DataFrame) -> RegressorMixin:
+    """The estimator, not fitted yet, with an encoder for the features that are texts. Raises BadInput."""
+    if name not in MODELS:
+        raise BadInput(f"training.yml: model: there is no model {name!r}; there are {', '.join(sorted(MODELS))}")
+    texts = [str(column) for column in features.select_dtypes(exclude=["number", "bool"]).columns]
+    try:
+        return MODELS[name](texts, **parameters)
+    except TypeError as error:
+        raise BadInput(f"training.yml: parameters: model {name!r} does not take them: {error}") from error
+
+
+def gradient_boosting(texts: list[str], **parameters: Any) -> RegressorMixin:
+    """scikit-learn's histogram gradient boosting; texts are categories, unseen ones count as missing."""
+    encoder = make_column_transformer(
+        (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=float("nan"), max_categories=250), texts),
+        remainder="passthrough",
+        verbose_feature_names_out=False,
+    )
+    categories = list(range(len(texts)))  # the encoder puts them first
+    return make_pipeline(encoder, HistGradientBoostingRegressor(categorical_features=categories, **parameters))
+
+
+def ridge(texts: list[str], **parameters: Any) -> RegressorMixin:
+    """A linear model: what anything cleverer has to beat."""
+    encoder = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), texts),
+        remainder=make_pipeline(SimpleImputer(strategy="median"), StandardScaler()),
+    )
+    return make_pipeline(encoder, Ridge(**parameters))
+
+
+MODELS: Final[Mapping[str, Callable[..., RegressorMixin]]] = {
+    "gradient_boosting": gradient_boosting,
+    "ridge": ridge,
+}

@@ -1,0 +1,76 @@
+"""The scoring job: one part of the silver table, at one version, scored with one model version into the gold table."""
+
+import sys
+import tempfile
+from collections.abc import Callable
+
+import pandas as pd
+from mlflow.models import Model
+from mlflow.pyfunc import spark_udf
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as f
+
+from sluice_ml import gold, loaders, schemas, tracking, usecase
+from sluice_ml.errors import BadInput
+from sluice_ml.parameters import ScoreParameters
+from sluice_ml.schemas import Inputs
+
+
+def main() -> None:
+    """Entry point of the job; a run fails by what this raises."""
+    score(ScoreParameters.parse(sys.argv[1:]))
+
+
+def score(parameters: ScoreParameters) -> None:
+    """Replace the part of the gold table; the same parameters make the same rows, however often."""
+    tracking.configure()
+    key = usecase.load_training(usecase.folder(parameters.config)).key
+    with tempfile.TemporaryDirectory() as folder:
+        files = tracking.fetch(parameters.model, parameters.model_version, folder)
+        rows = scored(parameters, files, key)
+        attempts = gold.replace_part(rows, parameters.gold, column=parameters.partition_column, part=parameters.part)
+    again = f", at the {attempts}th attempt" if attempts > 1 else ""
+    print(
+        f"{parameters.gold}: part {parameters.part} is {parameters.model}@{parameters.model_version}'s predictions for"
+        f" version {parameters.delta_version} of {parameters.table}{again}"
+    )
+
+
+def scored(parameters: ScoreParameters, files: str, key: list[str]) -> DataFrame:
+    """The part's gold rows, which Spark makes when they are written. Raises BadInput."""
+    table, version, column = parameters.table, parameters.delta_version, parameters.partition_column
+    name = f"{parameters.model}@{parameters.model_version}"
+    model = Model.load(files)
+    inputs = schemas.of_model(model, name)
+    silver = loaders.read(table, version)
+    loaders.demand(
+        silver, [column, *key], table=table, version=version, wanted_by="the key in training.yml, or the part,"
+    )
+    loaders.demand(silver, inputs, table=table, version=version, wanted_by=name)
+    part = silver.where(f.col(column) == parameters.part)
+    if part.isEmpty():
+        raise BadInput(f"table {table} at version {version} has no rows where {column} is {parameters.part!r}")
+    predict = prediction(silver.sparkSession, files, model, inputs)
+    return part.select(
+        *[each for each in key if each != column],
+        predict(*schemas.arguments(inputs)).alias(schemas.PREDICTION),
+        f.lit(parameters.model_version).alias("model_version"),
+        f.lit(version).cast("long").alias("delta_version"),
+        f.lit(parameters.story).alias("story"),
+        column,
+    )
+
+
+def prediction(spark: SparkSession, files: str, model: Model, inputs: Inputs) -> Callable[..., Column]:
+    """The model as a function of Spark's, which has answered its own example: what cannot score, fails here.
+
+    It is addressed by its files, whose path no other run shares: under Spark Connect MLflow keeps the loaded model
+    where its address says, and takes what is there for it. And it answers once before it answers in parallel, since
+    tasks that find nothing there fetch it over one another.
+    """
+    function: Callable[..., Column] = spark_udf(spark, files, env_manager="local")
+    example = model.load_input_example(files)
+    if isinstance(example, pd.DataFrame):
+        rows = spark.createDataFrame(schemas.conform(example, inputs))
+        rows.select(function(*schemas.arguments(inputs))).collect()
+    return function
