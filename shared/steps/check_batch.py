@@ -5,6 +5,7 @@ from pathlib import Path
 from shared.domain import story as stories
 from shared.domain.commands import CheckBatch, StartTraining
 from shared.domain.facts import BatchChecked, DataCommitted, DataQuarantined, DataSuperseded, TrainingStarted
+from shared.domain.quality import CheckReport
 from shared.domain.usecase import UseCase, UseCases
 from shared.domain.verdicts import Verdict
 from shared.ports import Clock, Lake, Landing, Ledger, Quality
@@ -26,7 +27,8 @@ def check_batch(
     story = ledger.story(command.story)
     if (committed := stories.last(story, DataCommitted)) and committed.generation >= command.generation:
         return _train(committed, use_case, trained=stories.last(story, TrainingStarted) is not None)
-    if stories.last(story, DataQuarantined) or stories.last(story, DataSuperseded):
+    quarantined = stories.last(story, DataQuarantined)
+    if (quarantined and quarantined.generation >= command.generation) or stories.last(story, DataSuperseded):
         return Decision(summary=f"{command.file} was checked before")
     with landing.fetch(command.url, command.etag) as file:
         if file is None:
@@ -39,17 +41,7 @@ def check_batch(
 def _judge(
     command: CheckBatch, file: Path, use_case: UseCase, *, ledger: Ledger, quality: Quality, lake: Lake, clock: Clock
 ) -> Decision:
-    report = quality.check(file, use_case.data)
-    checked = BatchChecked(
-        story=command.story,
-        at=clock.now(),
-        generation=command.generation,
-        verdict=report.verdict,
-        suite=report.suite,
-        rows=report.rows,
-        expectations=report.expectations,
-    )
-    ledger.record([checked])
+    report = _report(command, file, use_case, ledger=ledger, quality=quality, clock=clock)
     if report.verdict is not Verdict.PASSED:
         location = lake.quarantine(file, command.story, report.reasons)
         quarantined = DataQuarantined(
@@ -72,6 +64,32 @@ def _judge(
     )
     ledger.record([committed])
     return _train(committed, use_case, trained=False)
+
+
+def _report(
+    command: CheckBatch, file: Path, use_case: UseCase, *, ledger: Ledger, quality: Quality, clock: Clock
+) -> CheckReport:
+    """What was found, judged once: of two that judge at once, or again after a crash, the first counts."""
+    checked = _checked(command, ledger)
+    if checked is None:
+        report = quality.check(file, use_case.data)
+        first = BatchChecked(
+            story=command.story,
+            at=clock.now(),
+            generation=command.generation,
+            verdict=report.verdict,
+            suite=report.suite,
+            rows=report.rows,
+            expectations=report.expectations,
+        )
+        ledger.record([first])
+        checked = _checked(command, ledger) or first
+    return CheckReport(suite=checked.suite, rows=checked.rows, expectations=checked.expectations)
+
+
+def _checked(command: CheckBatch, ledger: Ledger) -> BatchChecked | None:
+    found = stories.of_kind(ledger.story(command.story), BatchChecked)
+    return next((one for one in found if one.generation == command.generation), None)
 
 
 def _train(committed: DataCommitted, use_case: UseCase, *, trained: bool) -> Decision:
