@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.domain.commands import Queue
@@ -21,12 +21,16 @@ LOCAL_SETTINGS = Path(".sluice/local.settings.json")
 class Settings(BaseSettings):
     """Everything that differs between a laptop and Azure."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True, populate_by_name=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True, hide_input_in_errors=True)
 
-    landing_url: str = Field(alias="LANDING_URL", description="what the URL of every landed blob begins with")
-    landing_root: str = Field(alias="LANDING_ROOT", description="the same place as fsspec reads it")
-    lake_root: str = Field(alias="LAKE_ROOT", description="where the silver, gold and quarantine tables are")
-    ledger: str = Field(alias="LEDGER", description="the ledger: sqlite:///PATH")
+    landing_url: str = Field(
+        min_length=1, alias="LANDING_URL", description="what the URL of every landed blob begins with"
+    )
+    landing_root: str = Field(min_length=1, alias="LANDING_ROOT", description="the same place as fsspec reads it")
+    lake_root: str = Field(
+        min_length=1, alias="LAKE_ROOT", description="where the silver, gold and quarantine tables are"
+    )
+    ledger: str = Field(min_length=1, alias="LEDGER", description="the ledger: sqlite:///PATH")
     use_cases: str = Field(default="usecases", alias="USE_CASES", description="the folder of the use cases")
 
     service_bus: SecretStr = Field(
@@ -34,7 +38,8 @@ class Settings(BaseSettings):
     )
     service_bus_namespace: str = Field(
         default="",
-        validation_alias=AliasChoices("SERVICE_BUS__fullyQualifiedNamespace"),
+        alias="SERVICE_BUS__fullyQualifiedNamespace",
+        validate_default=True,
         description="Service Bus namespace, where the managed identity signs in",
     )
     arrivals_queue: str = Field(default="arrivals", alias="ARRIVALS_QUEUE", description="name of the queue")
@@ -48,14 +53,16 @@ class Settings(BaseSettings):
         default="scoring-parts", alias="SCORING_PARTS_QUEUE", description="name of the queue"
     )
 
-    mlflow_tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI", description="the MLflow server, or databricks")
+    mlflow_tracking_uri: str = Field(
+        min_length=1, alias="MLFLOW_TRACKING_URI", description="the MLflow server, or databricks"
+    )
     registry_webhook_secret: SecretStr = Field(
-        alias="REGISTRY_WEBHOOK_SECRET", description="what the registry's webhooks are signed with"
+        min_length=1, alias="REGISTRY_WEBHOOK_SECRET", description="what the registry's webhooks are signed with"
     )
     databricks_workspace: str = Field(
         default="ws1", alias="DATABRICKS_WORKSPACE", description="our name for the workspace"
     )
-    databricks_host: str = Field(alias="DATABRICKS_HOST", description="the workspace's address")
+    databricks_host: str = Field(min_length=1, alias="DATABRICKS_HOST", description="the workspace's address")
     databricks_token: SecretStr = Field(
         default=SecretStr(""), alias="DATABRICKS_TOKEN", description="its token; empty in Azure"
     )
@@ -63,7 +70,7 @@ class Settings(BaseSettings):
         default="sluice", alias="JOB_NOTIFICATION_USER", description="user of the job notifications' HTTP Basic"
     )
     job_notification_password: SecretStr = Field(
-        alias="JOB_NOTIFICATION_PASSWORD", description="password of the job notifications' HTTP Basic"
+        min_length=1, alias="JOB_NOTIFICATION_PASSWORD", description="password of the job notifications' HTTP Basic"
     )
 
     reconcile_schedule: str = Field(
@@ -79,11 +86,12 @@ class Settings(BaseSettings):
         default="1GB", alias="CHECK_MEMORY_LIMIT", description="what DuckDB may use while it checks a batch"
     )
 
-    @model_validator(mode="after")
-    def _one_way_to_service_bus(self) -> Self:
-        if not self.service_bus.get_secret_value() and not self.service_bus_namespace:
+    @field_validator("service_bus_namespace")
+    @classmethod
+    def _one_way_to_service_bus(cls, namespace: str, info: ValidationInfo) -> str:
+        if not namespace and not info.data["service_bus"].get_secret_value():
             raise ValueError("SERVICE_BUS or SERVICE_BUS__fullyQualifiedNamespace is needed")
-        return self
+        return namespace
 
     @property
     def reconcile_after(self) -> timedelta:
@@ -107,7 +115,7 @@ class Settings(BaseSettings):
                 values = {str(k): str(v) for k, v in json.loads(path.read_text())["Values"].items()}
             except OSError as error:
                 raise Misconfigured(f"{path}: {error.strerror}; start the local stack, or name another file") from error
-            except (ValueError, KeyError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise Misconfigured(f'{path}: {{"Values": {{NAME: TEXT}}}} is expected ({error})') from error
         try:
             return cls.model_validate({**values, **os.environ})
