@@ -42,7 +42,7 @@ def sluice() -> Sluice:
 
 def ledger_of(settings: Settings) -> SqliteLedger:
     """The ledger that the settings name. Raises Misconfigured."""
-    scheme, _, path = settings.ledger.partition("://")
+    scheme, _, path = settings.ledger.partition(":///")
     if scheme != "sqlite" or not path:
         raise Misconfigured(f"LEDGER: {settings.ledger!r}: sqlite:///PATH is expected")
     return SqliteLedger(Path(path))
