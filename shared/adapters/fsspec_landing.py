@@ -32,7 +32,7 @@ class FsspecLanding:
 
         if not url.startswith(self._url):
             raise Refused(f"{url} is not below {self._url}: nothing else is read")
-        relative = PurePosixPath(unquote(urlsplit(url[len(self._url) :]).path))
+        relative = PurePosixPath(unquote(_path(url).removeprefix(_path(self._url))))
         if relative.is_absolute() or ".." in relative.parts or not relative.name:
             raise Refused(f"{url} leads out of the landing area")
         filesystem, root = fsspec.core.url_to_fs(self._root)
@@ -52,3 +52,7 @@ class FsspecLanding:
             except OSError as error:
                 raise Unreachable(f"{source}: {error}") from error
             yield target if unchanged else None
+
+
+def _path(url: str) -> str:
+    return urlsplit(url).path
