@@ -10,8 +10,16 @@ from pyspark.sql import DataFrame
 ATTEMPTS: Final = 20
 LONGEST_PAUSE: Final = 3.0  # seconds
 
-CONFLICTS: Final = ("Failed to commit transaction", "DELTA_CONCURRENT", "DELTA_METADATA_CHANGED", "Concurrent")
-"""What Spark says, in words of Sail and of Databricks, when another writer was faster."""
+CONFLICTS: Final = (
+    "DELTA_CONCURRENT",  # Databricks: another commit touched the part, or made the table
+    "DELTA_METADATA_CHANGED",
+    "DELTA_PROTOCOL_CHANGED",
+    "Concurrent",  # the same, where the error has a name and no class: ConcurrentAppendException
+    "Failed to commit transaction",  # Sail: somebody else committed this version
+    "Missing commit file",  # Sail: somebody else wrote a checkpoint while it read the log
+    "No commit files found",  # Sail: somebody else is making the table
+)
+"""What Spark says, when another writer was faster."""
 
 
 def replace_part(rows: DataFrame, gold: str, *, column: str, part: str) -> int:
