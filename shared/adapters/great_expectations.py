@@ -13,6 +13,7 @@ from shared.domain import identity
 from shared.domain.quality import CheckReport, ExpectationOutcome
 from shared.domain.usecase import DataSpec
 from shared.domain.verdicts import Severity, Verdict
+from shared.errors import Unreachable
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,6 +28,9 @@ _COLUMNS_EXIST = (
 )
 
 
+_COLUMNS = ("column", "column_A", "column_B")
+
+
 class GreatExpectations:
     """Quality."""
 
@@ -37,33 +41,46 @@ class GreatExpectations:
     def check(self, file: Path, spec: DataSpec) -> CheckReport:
         import duckdb
 
-        suite = json.loads(spec.expectations)
         fingerprint = identity.fingerprint(spec.expectations)
         with self._one_at_a_time, tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
             try:
                 tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
+            except duckdb.OutOfMemoryException as error:
+                detail = f"CHECK_MEMORY_LIMIT is too little: {_first_line(error)}"
+                too_large = _stopped("readable", f"{file.name} can be read", detail, Verdict.MISCONFIGURED)
+                return CheckReport(suite=fingerprint, rows=0, expectations=(too_large,))
+            except duckdb.IOException as error:
+                raise Unreachable(f"{file.name}: {error}") from error
             except duckdb.Error as error:
-                unreadable = _stopped("readable", "", f"{file.name} can be read", _first_line(error), Verdict.FAILED)
+                unreadable = _stopped("readable", f"{file.name} can be read", _first_line(error), Verdict.FAILED)
                 return CheckReport(suite=fingerprint, rows=0, expectations=(unreadable,))
             columns = [name for name, *_ in db.sql(f"DESCRIBE {tables.VIEW}").fetchall()]
             counted = db.sql(f"SELECT count(*) FROM {tables.VIEW}").fetchone()
-            outcomes = _validate(db, suite, columns)
-            return CheckReport(suite=fingerprint, rows=counted[0] if counted else 0, expectations=tuple(outcomes))
+            rows = counted[0] if counted else 0
+            try:
+                outcomes = _validate(db, json.loads(spec.expectations)["expectations"], columns)
+            except Exception as error:  # noqa: BLE001 - whatever it raises, nobody can say the data is good
+                outcomes = [_stopped("suite", "the suite can be run", repr(error), Verdict.MISCONFIGURED)]
+            if not rows:  # every expectation about values holds for none
+                outcomes.append(_stopped("not_empty", f"{file.name} has rows", "it has none", Verdict.FAILED))
+            return CheckReport(suite=fingerprint, rows=rows, expectations=tuple(outcomes))
 
 
-def _validate(db: "duckdb.DuckDBPyConnection", suite: dict[str, Any], columns: list[str]) -> list[ExpectationOutcome]:
+def _validate(
+    db: "duckdb.DuckDBPyConnection", suite: list[dict[str, Any]], columns: list[str]
+) -> list[ExpectationOutcome]:
     """Each expectation's outcome. One about a column that is not there is not run: Great Expectations would fall over
     it. Where the suite also demands the column, its absence is the data's fault, else the suite's.
     """
     gx = _great_expectations()
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    demanded = _demanded_columns(suite["expectations"])
+    suite = [{**each, "kwargs": each.get("kwargs") or {}} for each in suite]
+    demanded = _demanded_columns(suite)
     outcomes: list[ExpectationOutcome] = []
     runnable: list[Any] = []
-    for each in suite["expectations"]:
-        named = [each["kwargs"].get("column"), *each["kwargs"].get("column_list", [])]
-        absent = [name for name in named if name and name not in columns]
+    for each in suite:
+        absent = [name for name in _named_columns(each["kwargs"]) if name not in columns]
         if absent and each["type"] not in _COLUMNS_EXIST:
             verdict = Verdict.FAILED if set(absent) <= demanded else Verdict.MISCONFIGURED
             outcomes.append(_outcome(each, verdict, f"column {', '.join(absent)} is missing", None))
@@ -78,14 +95,20 @@ def _validate(db: "duckdb.DuckDBPyConnection", suite: dict[str, Any], columns: l
                 ).to_domain_obj()
             )
         except Exception as error:  # noqa: BLE001 - whatever it raises, the suite is wrong, and says how
-            asked = _words(each["type"], "", each["kwargs"])
-            outcomes.append(_stopped(each["type"], "", asked, _first_line(error), Verdict.MISCONFIGURED))
+            asked = _words(each["type"], ", ".join(_named_columns(each["kwargs"])), each["kwargs"])
+            detail = _text(" ".join(str(error).split()))
+            outcomes.append(_stopped(each["type"], asked, detail, Verdict.MISCONFIGURED))
     if runnable:
         results = _batch(gx, db).validate(
             gx.ExpectationSuite(name="suite", expectations=runnable), result_format="BASIC"
         )
         outcomes += [_of_result(one) for one in results.results]
     return outcomes
+
+
+def _named_columns(kwargs: dict[str, Any]) -> list[str]:
+    named = [*(kwargs.get(name) for name in _COLUMNS), *kwargs.get("column_list", [])]
+    return [str(name) for name in named if name]
 
 
 def _demanded_columns(expectations: list[dict[str, Any]]) -> set[str]:
@@ -125,7 +148,7 @@ def _raised(exception_info: Any) -> str:
 
 def _outcome(each: dict[str, Any], verdict: Verdict, detail: str, unexpected: int | None) -> ExpectationOutcome:
     kwargs = {key: value for key, value in each["kwargs"].items() if key != "batch_id"}
-    column = str(kwargs.get("column", ", ".join(map(str, kwargs.get("column_list", [])))))
+    column = ", ".join(_named_columns(kwargs))
     return ExpectationOutcome(
         expectation=each["type"],
         column=column,
@@ -137,10 +160,10 @@ def _outcome(each: dict[str, Any], verdict: Verdict, detail: str, unexpected: in
     )
 
 
-def _stopped(expectation: str, column: str, asked: str, detail: str, verdict: Verdict) -> ExpectationOutcome:
+def _stopped(expectation: str, asked: str, detail: str, verdict: Verdict) -> ExpectationOutcome:
     return ExpectationOutcome(
         expectation=expectation,
-        column=column,
+        column="",
         severity=Severity.BLOCKING,
         verdict=verdict,
         asked=asked,
@@ -151,10 +174,11 @@ def _stopped(expectation: str, column: str, asked: str, detail: str, verdict: Ve
 def _words(kind: str, column: str, kwargs: dict[str, Any]) -> str:
     """The expectation as a sentence: its own name, in words, with its arguments."""
     words = kind.removeprefix("expect_").replace("column_values_", "").replace("_", " ")
-    skip = {"column", "column_list", "mostly"}
+    skip = {*_COLUMNS, "column_list", "mostly"}
     arguments = ", ".join(f"{name} {_text(value)}" for name, value in kwargs.items() if name not in skip)
-    mostly = f" for {100 * float(kwargs['mostly']):g} %" if kwargs.get("mostly") not in (None, 1, 1.0) else ""
-    return f"{column + ' ' if column else ''}{words}{' (' + arguments + ')' if arguments else ''}{mostly}"
+    mostly = kwargs.get("mostly", 1)
+    share = f" for {100 * mostly:g} %" if isinstance(mostly, int | float) and mostly != 1 else ""
+    return f"{column + ' ' if column else ''}{words}{' (' + arguments + ')' if arguments else ''}{share}"
 
 
 def _text(value: object) -> str:
@@ -172,6 +196,9 @@ def _great_expectations() -> Any:
     import great_expectations as gx
 
     _register_dialect()
+    logging.getLogger("great_expectations.expectations.registry").setLevel(logging.ERROR)  # it warns of ours
+    from shared.adapters import duckdb_regex  # noqa: F401 - importing it registers the metrics
+
     return gx
 
 
