@@ -23,7 +23,7 @@ class DeployedModel(PythonModel):
         self.inputs = inputs
         self.needs = needs
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> np.ndarray:  # noqa: ARG002 - MLflow's signature
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> np.ndarray:  # type: ignore[override]  # noqa: ARG002 - one of the two signatures that MLflow takes
         """One prediction a row, in the rows' order."""
         able = model_input[self.needs].notna().all(axis=1).to_numpy()
         predictions = np.full(len(model_input), np.nan)

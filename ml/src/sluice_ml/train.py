@@ -92,7 +92,7 @@ def compare(training: Training, data: Data, model: DeployedModel, champion: Regi
         smallest_slice=training.smallest_slice,
     )
     found = {"rows.train": float(len(data.training)), "rows.holdout": float(len(data.holdout))}
-    found |= measure(model.predict(None, schemas.conform(data.holdout, data.inputs)))
+    found |= measure(model.predict(schemas.conform(data.holdout, data.inputs)))
     if champion:
         predictions = evaluate.as_numbers(champion.predict(schemas.conform(data.holdout, champion.inputs)))
         found |= {f"champion.{name}": value for name, value in measure(predictions).items()}
