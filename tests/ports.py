@@ -1,0 +1,278 @@
+"""Ports in memory beside those of shared/adapters/memory.py: a world that keeps the ports' promises, and nothing else.
+
+What a job does when it ends well is done here too: a training registers a version, a scoring writes its part to gold.
+"""
+
+import csv
+import io
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from shared.domain.quality import CheckReport, ExpectationOutcome
+from shared.domain.usecase import DataSpec
+from shared.domain.verdicts import RunResult, Severity, Verdict
+from shared.errors import Refused
+from shared.ports import Commit, ModelVersion, Run
+
+LANDING_URL = "https://account.blob.core.windows.net/landing"
+START = datetime(2026, 1, 31, 3, 0, tzinfo=UTC)
+
+
+class FakeClock:
+    """Clock: time passes when somebody sleeps or a test says so, and a microsecond at each look."""
+
+    def __init__(self) -> None:
+        self._now = START
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        self._now += timedelta(microseconds=1)
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.advance(timedelta(seconds=seconds))
+
+    def advance(self, by: timedelta) -> None:
+        self._now += by
+
+
+class MemoryLanding:
+    """Landing: each write of a file gives it a new ETag."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, tuple[bytes, str]] = {}
+        self._writes = 0
+
+    def put(self, name: str, content: str) -> tuple[str, str]:
+        """Land the file; its URL and ETag."""
+        self._writes += 1
+        url, etag = f"{LANDING_URL}/{name}", f"0x{self._writes:X}"
+        self._files[url] = (content.encode(), etag)
+        return url, etag
+
+    def remove(self, url: str) -> None:
+        del self._files[url]
+
+    @contextmanager
+    def fetch(self, url: str, etag: str) -> Iterator[Path | None]:
+        if not url.startswith(f"{LANDING_URL}/"):
+            raise Refused(f"{url} is not below {LANDING_URL}")
+        content, current = self._files.get(url, (b"", ""))
+        if current != etag:
+            yield None
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / url.rpartition("/")[2]
+            file.write_bytes(content)
+            yield file
+
+
+class MemoryQuality:
+    """Quality: a row whose `x` is negative is bad; a file that says `?` nobody can judge."""
+
+    def __init__(self) -> None:
+        self.checks = 0
+
+    def check(self, file: Path, spec: DataSpec) -> CheckReport:
+        self.checks += 1
+        rows = list(csv.DictReader(io.StringIO(file.read_text())))
+        bad = sum(row["x"].startswith("-") for row in rows)
+        verdict = Verdict.FAILED if bad else Verdict.PASSED
+        if any(row["x"] == "?" for row in rows):
+            verdict = Verdict.MISCONFIGURED
+        outcome = ExpectationOutcome(
+            expectation="expect_column_values_to_be_between",
+            column="x",
+            severity=Severity.BLOCKING,
+            verdict=verdict,
+            asked="x to be at least 0",
+            unexpected=bad,
+            detail=f"{bad} rows are not" if bad else "",
+        )
+        return CheckReport(suite="a1b2c3d4e5f6", rows=len(rows), expectations=(outcome,))
+
+
+@dataclass
+class _Appended:
+    story: str
+    generation: int
+    values: list[str]
+
+
+class MemoryLake:
+    """Lake: silver is a list of commits, gold a number of rows for each part. All tables have one partition column."""
+
+    def __init__(self) -> None:
+        self._silver: dict[str, list[_Appended]] = {}
+        self._gold: dict[str, dict[str, int]] = {}
+        self.quarantined: dict[str, tuple[str, ...]] = {}
+        self.gold_writes: list[tuple[str, str, str]] = []
+
+    def commit(self, file: Path, spec: DataSpec, story: str, generation: int) -> Commit:
+        commits = self._silver.setdefault(spec.table, [])
+        for version, done in enumerate(commits, start=1):
+            if done.story == story and done.generation >= generation:
+                return Commit(table=spec.table, delta_version=version, rows=len(done.values))
+        values = [row[spec.partition_by] for row in csv.DictReader(io.StringIO(file.read_text()))]
+        commits.append(_Appended(story, generation, values))
+        return Commit(table=spec.table, delta_version=len(commits), rows=len(values))
+
+    def quarantine(self, file: Path, story: str, reasons: Sequence[str]) -> str:
+        self.quarantined[story] = tuple(reasons)
+        return f"quarantine/{story}"
+
+    def parts(self, table: str, delta_version: int, column: str) -> Sequence[str]:
+        return sorted({value for done in self._silver[table][:delta_version] for value in done.values})
+
+    def rows(self, table: str, column: str, value: str) -> Commit:
+        if table in self._silver:
+            counted = sum(done.values.count(value) for done in self._silver[table])
+            return Commit(table=table, delta_version=len(self._silver[table]), rows=counted)
+        writes = len([one for one in self.gold_writes if one[0] == table])
+        return Commit(table=table, delta_version=writes - 1, rows=self._gold.get(table, {}).get(value, 0))
+
+    def uri(self, table: str) -> str:
+        return f"memory://lake/{table}"
+
+    def table_of(self, uri: str) -> str:
+        return uri.removeprefix("memory://lake/")
+
+    def versions(self, table: str) -> int:
+        """How many commits the silver table has."""
+        return len(self._silver.get(table, []))
+
+    def replace_part(self, table: str, part: str, *, source: str, delta_version: int, model_version: str) -> None:
+        """What the scoring job does."""
+        rows = sum(done.values.count(part) for done in self._silver[source][:delta_version])
+        self._gold.setdefault(table, {})[part] = rows
+        self.gold_writes.append((table, part, model_version))
+
+
+@dataclass
+class _Run:
+    run: Run
+    token: str
+
+
+class MemoryJobs:
+    """Jobs: a run goes on until a test ends it. `on_success` is what the job does in the world."""
+
+    def __init__(self, workspace: str, jobs: Sequence[str]) -> None:
+        self._workspace = workspace
+        self.jobs = list(jobs)
+        self._runs: dict[int, _Run] = {}
+        self._ids = itertools.count(1001)
+        self.on_success: Callable[[Run], None] = lambda _: None
+
+    def start(self, job: str, *, token: str, parameters: dict[str, str]) -> tuple[str, int]:
+        if job not in self.jobs:
+            raise Refused(f"workspace {self._workspace} has no job {job!r}")
+        if len(token) > 64:
+            raise Refused("an idempotency token has at most 64 characters")
+        for job_run_id, found in self._runs.items():
+            if found.token == token:
+                return self._workspace, job_run_id
+        job_run_id = next(self._ids)
+        run = Run(
+            workspace=self._workspace,
+            job_run_id=job_run_id,
+            job=job,
+            result=RunResult.RUNNING,
+            message="",
+            parameters=dict(parameters),
+        )
+        self._runs[job_run_id] = _Run(run, token)
+        return self._workspace, job_run_id
+
+    def run(self, workspace: str, job_run_id: int) -> Run:
+        if workspace != self._workspace or job_run_id not in self._runs:
+            return Run(
+                workspace=workspace,
+                job_run_id=job_run_id,
+                job="",
+                result=RunResult.LOST,
+                message="there is no such run",
+                parameters={},
+            )
+        return self._runs[job_run_id].run
+
+    def end(self, job_run_id: int, result: RunResult, message: str = "") -> None:
+        """The run ends; one that succeeds has done its work before."""
+        found = self._runs[job_run_id]
+        if result is RunResult.SUCCEEDED:
+            self.on_success(found.run)
+        found.run = replace(found.run, result=result, message=message)
+
+    def forget(self, job_run_id: int) -> None:
+        """As a workspace does with old runs."""
+        del self._runs[job_run_id]
+
+    @property
+    def runs(self) -> list[Run]:
+        return [found.run for found in self._runs.values()]
+
+    @property
+    def running(self) -> list[Run]:
+        return [run for run in self.runs if run.result is RunResult.RUNNING]
+
+
+@dataclass
+class MemoryRegistry:
+    """Registry: tells `listener` of what MLflow would send a webhook for (entity, action, data)."""
+
+    listener: Callable[[str, str, dict[str, str]], None] = lambda *_: None
+    models: dict[str, dict[str, ModelVersion]] = field(default_factory=dict)
+    aliases: dict[tuple[str, str], str] = field(default_factory=dict)
+    pointed: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def register(self, model: str, *, tags: dict[str, str], metrics: dict[str, float], run_id: str = "") -> str:
+        """What a training, or a colleague, does."""
+        versions = self.models.setdefault(model, {})
+        version = str(len(versions) + 1)
+        versions[version] = ModelVersion(
+            model=model, version=version, mlflow_run_id=run_id, tags=dict(tags), metrics=dict(metrics)
+        )
+        self.listener("model_version", "created", {"name": model, "version": version})
+        return version
+
+    def delete(self, model: str, version: str) -> None:
+        """What MLflow does: the aliases go with it, and nobody is told."""
+        del self.models[model][version]
+        self.aliases = {
+            name: pointed for name, pointed in self.aliases.items() if (name[0], pointed) != (model, version)
+        }
+
+    def version(self, model: str, version: str) -> ModelVersion | None:
+        return self.models.get(model, {}).get(version)
+
+    def versions(self, model: str) -> Sequence[str]:
+        return sorted(self.models.get(model, {}), key=int)
+
+    def annotate(self, model: str, version: str, tags: dict[str, str]) -> None:
+        found = self.version(model, version)
+        if found is not None:
+            self.models[model][version] = replace(found, tags={**found.tags, **tags})
+
+    def slot(self, model: str, slot: str) -> str:
+        return self.aliases.get((model, slot), "")
+
+    def point(self, model: str, slot: str, version: str) -> None:
+        if not version:
+            if self.aliases.pop((model, slot), None):
+                self.listener("model_version_alias", "deleted", {"name": model, "alias": slot})
+            return
+        if self.version(model, version) is None:
+            raise Refused(f"{model} has no version {version}")
+        self.aliases[model, slot] = version
+        self.pointed.append((model, slot, version))
+        self.listener("model_version_alias", "created", {"name": model, "alias": slot, "version": version})
+
+
+class CrashError(Exception):
+    """The process died here."""
