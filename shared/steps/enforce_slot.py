@@ -26,7 +26,7 @@ def enforce_slot(
 
     The fact is recorded before the alias moves: a crash between leaves the alias wrong, and the sweep finds that. A
     promotion under way is left alone: its approval stands, and its own message moves the alias. When the approved
-    version is gone, the slot is emptied and Refused raised.
+    version is gone, nothing takes its place: the slot is emptied, and Refused raised for the empty slot.
     """
     use_case = use_cases.of_model(command.model)
     if use_case is None or use_case.gate.slot != command.slot:
@@ -40,8 +40,8 @@ def enforce_slot(
         raise Conflict(f"{command.model}@{command.slot} was approved anew while it was compared")
     if approval and _is_under_way(ledger.story(approval.story), approved):
         return Decision(summary=f"{command.model}@{command.slot} is being moved to version {approved}")
-    if approved and registry.version(command.model, approved) is None:
-        registry.point(command.model, command.slot, "")
+    restored = approved if approved and registry.version(command.model, approved) else ""
+    if found == restored:
         raise Refused(f"{command.model}@{command.slot}: the approved version {approved} is gone: promote another one")
     version = registry.version(command.model, found) if found else None
     if version is not None:
@@ -55,13 +55,13 @@ def enforce_slot(
         model=command.model,
         slot=command.slot,
         found=found,
-        restored=approved,
+        restored=restored,
         reason=reason,
         cause=command.cause,
     )
     ledger.record([reverted])
-    registry.point(command.model, command.slot, approved)
-    return Decision(summary=f"{command.model}@{command.slot} put back to version {approved or '-'}: {reason}")
+    registry.point(command.model, command.slot, restored)
+    return Decision(summary=f"{command.model}@{command.slot} put back to version {restored or '-'}: {reason}")
 
 
 def _is_under_way(story: Sequence[Fact], version: str) -> bool:
