@@ -15,7 +15,7 @@ from shared.ports import Commit
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-STORY_KEY = "sluice.story"
+STORY_KEY, GENERATION_KEY, ROWS_KEY = "sluice.story", "sluice.generation", "sluice.rows"
 
 
 class DeltaLake:
@@ -43,7 +43,7 @@ class DeltaLake:
             table = self._open_or_create(spec, RecordBatchReader.from_stream(batch).schema)
             done = table.transaction_version(application)
             if done is not None and done >= generation:
-                return self._committed_before(table, spec.table, story)
+                return self._committed_before(spec.table, story)
             rows = db.sql(f"SELECT count(*) FROM {tables.VIEW}").fetchone()
             counted = int(rows[0]) if rows else 0
             try:
@@ -55,8 +55,8 @@ class DeltaLake:
                         app_transactions=[Transaction(application, generation)],
                         custom_metadata={
                             STORY_KEY: story,
-                            "sluice.generation": str(generation),
-                            "sluice.rows": str(counted),
+                            GENERATION_KEY: str(generation),
+                            ROWS_KEY: str(counted),
                         },
                         max_commit_retries=20,
                     ),
@@ -68,7 +68,7 @@ class DeltaLake:
                     raise Poison(f"{spec.table}: the batch does not fit the table: {error}") from error
                 raise Unreachable(f"{spec.table}: {error}") from error
             # Others may have appended since: which version is this story's is in the log, not in the newest number.
-            return self._committed_before(self._open(spec.table), spec.table, story)
+            return self._committed_before(spec.table, story)
 
     def _open(self, table: str, delta_version: int | None = None) -> "DeltaTable":
         from deltalake import DeltaTable
@@ -90,12 +90,19 @@ class DeltaLake:
         except DeltaError as error:
             raise Conflict(f"{spec.table} is being created by somebody else: {error}") from error
 
-    @staticmethod
-    def _committed_before(table: "DeltaTable", name: str, story: str) -> Commit:
-        for entry in table.history():
-            if entry.get(STORY_KEY) == story:
-                return Commit(table=name, delta_version=int(entry["version"]), rows=int(entry["sluice.rows"]))
-        raise Conflict(f"{name}: story {story} is committed, but not in the log yet")
+    def _committed_before(self, table: str, story: str) -> Commit:
+        """The story's commit. `history` numbers what it finds downwards from a version that it read before: when others
+        commit meanwhile its numbers are too low, so the transaction, exact at every version, has the last word.
+        """
+        application = identity.delta_application(story)
+        for entry in self._open(table).history():
+            if entry.get(STORY_KEY) != story:
+                continue
+            version, generation = max(int(entry["version"]), 0), int(entry[GENERATION_KEY])
+            while (self._open(table, version).transaction_version(application) or 0) < generation:
+                version += 1
+            return Commit(table=table, delta_version=version, rows=int(entry[ROWS_KEY]))
+        raise Conflict(f"{table}: story {story} is committed, but not in the log yet")
 
     def quarantine(self, file: Path, story: str, reasons: Sequence[str]) -> str:
         import fsspec
