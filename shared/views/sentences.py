@@ -1,0 +1,174 @@
+"""Each fact as one sentence that a person reads: short, concrete, and understood without the facts around it."""
+
+from collections.abc import Sequence
+from functools import singledispatch
+
+from shared.domain import facts as f
+from shared.domain.verdicts import RunResult, Severity, Verdict
+
+SHOWN = 3
+"""How many of a list are named before the rest is counted."""
+
+
+@singledispatch
+def sentence(fact: f.Fact) -> str:
+    """What happened. A kind that nobody wrote a sentence for says its name."""
+    return fact.kind
+
+
+@sentence.register
+def _arrived(fact: f.DataArrived) -> str:
+    return f"{fact.file} arrived, {size(fact.size)}"
+
+
+@sentence.register
+def _checked(fact: f.BatchChecked) -> str:
+    blocking = [one.verdict for one in fact.expectations if one.severity is Severity.BLOCKING]
+    counts = [
+        f"{blocking.count(verdict)} {verdict}"
+        for verdict in (Verdict.FAILED, Verdict.MISCONFIGURED, Verdict.WAITING)
+        if verdict in blocking
+    ]
+    found = ", ".join(counts) or str(fact.verdict)
+    warnings = sum(one.verdict is not Verdict.PASSED for one in fact.expectations if one.severity is Severity.WARNING)
+    also = f", {many(warnings, 'warning')}" if warnings else ""
+    return f"{many(fact.rows, 'row')} checked by {many(len(fact.expectations), 'expectation')}: {found}{also}" + _again(
+        fact.generation
+    )
+
+
+@sentence.register
+def _committed(fact: f.DataCommitted) -> str:
+    return f"{many(fact.rows, 'row')} committed to {fact.table} as version {fact.delta_version}" + _again(
+        fact.generation
+    )
+
+
+@sentence.register
+def _quarantined(fact: f.DataQuarantined) -> str:
+    why = _some(fact.reasons, "; ") or "no expectation decided"
+    return f"quarantined: {why}{_again(fact.generation)}"
+
+
+@sentence.register
+def _superseded(fact: f.DataSuperseded) -> str:
+    return f"not read, it changed too soon: {fact.reason}"
+
+
+@sentence.register
+def _training_started(fact: f.TrainingStarted) -> str:
+    against = f"to beat version {fact.champion_version}" if fact.champion_version else "with no champion to beat"
+    where = f"run {fact.job_run_id} in {fact.workspace}"
+    return f"{where} trains on version {fact.delta_version} of {fact.table}, {against}{_again(fact.generation)}"
+
+
+@sentence.register
+def _training_finished(fact: f.TrainingFinished) -> str:
+    return _ended(f"training run {fact.job_run_id}", fact.result, fact.message, final=fact.final)
+
+
+@sentence.register
+def _registered(fact: f.VersionRegistered) -> str:
+    by = f" by MLflow run {fact.mlflow_run_id}" if fact.mlflow_run_id else ", made by no MLflow run"
+    return f"{fact.model} version {fact.version} registered{by}"
+
+
+@sentence.register
+def _judged(fact: f.VersionJudged) -> str:
+    if fact.verdict is Verdict.PASSED:
+        seen = "; ".join(dict.fromkeys(one.seen for one in fact.rules if one.severity is Severity.BLOCKING))
+        return f"version {fact.version} judged by {many(len(fact.rules), 'rule')}: passed" + (
+            f", {seen}" if seen else ""
+        )
+    return f"version {fact.version} judged by {many(len(fact.rules), 'rule')}: {fact.verdict}, {fact.reason}"
+
+
+@sentence.register
+def _promoted(fact: f.VersionPromoted) -> str:
+    before = f"in place of version {fact.previous}" if fact.previous else "the first one"
+    return f"version {fact.version} is {fact.slot} of {fact.model}, {before}"
+
+
+@sentence.register
+def _rejected(fact: f.VersionRejected) -> str:
+    return f"version {fact.version} rejected: {fact.reason.removeprefix(f'{Verdict.FAILED}: ')}"
+
+
+@sentence.register
+def _reverted(fact: f.PromotionReverted) -> str:
+    moved = f"moved to version {fact.found}" if fact.found else "taken away"
+    then = f"put back to version {fact.restored}" if fact.restored else "emptied, as no version is approved"
+    return f"{fact.slot} of {fact.model} was {moved} around the gate, and {then}: {fact.reason}"
+
+
+@sentence.register
+def _planned(fact: f.ScoringPlanned) -> str:
+    parts = _some(fact.parts, ", ", shown=8)
+    listed = f": {parts}" if parts else ""
+    data = f"version {fact.delta_version} of {fact.table}"
+    return f"model version {fact.version} scores {data} in {many(len(fact.parts), 'part')} by {fact.part_by}{listed}"
+
+
+@sentence.register
+def _part_started(fact: f.PartStarted) -> str:
+    return f"run {fact.job_run_id} in {fact.workspace} scores part {fact.part}{_again(fact.generation)}"
+
+
+@sentence.register
+def _part_scored(fact: f.PartScored) -> str:
+    return f"part {fact.part} scored, {many(fact.rows, 'row')}"
+
+
+@sentence.register
+def _part_failed(fact: f.PartFailed) -> str:
+    return _ended(f"part {fact.part}: run {fact.job_run_id}", fact.result, fact.message, final=fact.final)
+
+
+@sentence.register
+def _scoring_finished(fact: f.ScoringFinished) -> str:
+    return f"{many(fact.rows, 'row')} scored into {fact.gold}, version {fact.gold_version}"
+
+
+@sentence.register
+def _parked(fact: f.Parked) -> str:
+    return f"message {fact.message_id} of {fact.queue} parked, {fact.reason}: {fact.detail}"
+
+
+def size(count: int) -> str:
+    """Bytes, as people say them."""
+    if count < 1000:
+        return many(count, "byte")
+    amount, units = count / 1000, ["kB", "MB", "GB", "TB"]
+    while amount >= 999.5 and len(units) > 1:
+        amount, units = amount / 1000, units[1:]
+    return f"{amount:.3g} {units[0]}"
+
+
+def many(count: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _some(texts: Sequence[str], separator: str, *, shown: int = SHOWN) -> str:
+    more = len(texts) - shown
+    named = separator.join(texts[:shown])
+    return f"{named}{separator}and {more} more" if more > 0 else named
+
+
+def _again(generation: int) -> str:
+    return f" (generation {generation})" if generation > 1 else ""
+
+
+def _ended(what: str, result: RunResult, message: str, *, final: bool) -> str:
+    said = f": {message}" if message else ""
+    match result:
+        case RunResult.SUCCEEDED:
+            return f"{what} succeeded"
+        case RunResult.LOST if not final:
+            return f"{what} was lost, and runs again{said}"
+        case RunResult.LOST:
+            return f"{what} was lost for good{said}"
+        case RunResult.CANCELLED:
+            return f"{what} was cancelled{said}"
+        case _:
+            return f"{what} {result}{said}"

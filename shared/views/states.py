@@ -1,0 +1,45 @@
+"""Where a story stands, in one word, and why a person has to look."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from shared.domain import facts as f
+from shared.domain import story as stories
+from shared.ports import ParkedMessage
+
+
+class State(StrEnum):
+    """A story is in one of these."""
+
+    RUNNING = "running"
+    DONE = "done"
+    QUARANTINED = "quarantined"
+    REJECTED = "rejected"
+    NEEDS_ATTENTION = "needs attention"
+
+
+def attention(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> str:
+    """Why a person has to look, or "". A parked message counts while it waits: once replayed, it is history."""
+    on_list = {(one.queue, one.message_id) for one in waiting}
+    told = {(one.queue, one.message_id) for one in stories.of_kind(story, f.Parked)}
+    present = [one for one in story if not isinstance(one, f.Parked) or (one.queue, one.message_id) in on_list]
+    untold = [
+        f"{one.queue}: {one.reason}"
+        for one in waiting
+        if story and one.correlation_id == story[0].story and (one.queue, one.message_id) not in told
+    ]
+    return "; ".join(dict.fromkeys(why for why in (stories.needs_attention(present), *untold) if why))
+
+
+def state_of(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> State:
+    """The state. What a person has to look at comes first, then whether anything is left to do, then the outcome."""
+    if attention(story, waiting):
+        return State.NEEDS_ATTENTION
+    if not stories.is_settled(story):
+        return State.RUNNING
+    kinds = {type(one) for one in story}
+    if f.VersionPromoted in kinds:
+        return State.DONE
+    if kinds & {f.VersionRejected, f.PromotionReverted}:
+        return State.REJECTED
+    return State.QUARANTINED if f.DataQuarantined in kinds else State.DONE

@@ -1,0 +1,84 @@
+"""Everything at a glance: stories, slots, and what waits for a person."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.ports import Approvals, Ledger, ParkedMessage, Parking
+from shared.views.links import version_url
+from shared.views.states import State
+from shared.views.story import StoryView, story_view
+
+RECENT = 20
+"""How many stories are shown when nobody says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotView:
+    """The version that is approved for a slot, since when, and the story that led to it. `url` may be empty."""
+
+    model: str
+    slot: str
+    version: str
+    since: datetime
+    story: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusView:
+    """`stories` are the recent ones, newest first, then older ones that are unsettled or have a parked message."""
+
+    at: datetime
+    stories: tuple[StoryView, ...]
+    parked: tuple[ParkedMessage, ...]
+    slots: tuple[SlotView, ...]
+    unsettled: tuple[str, ...]
+
+    @property
+    def counts(self) -> Mapping[State, int]:
+        """How many of the stories are in each state."""
+        found = Counter(one.state for one in self.stories)
+        return {state: found[state] for state in State}
+
+    @property
+    def needs_attention(self) -> bool:
+        """Does a person have to look?"""
+        return bool(self.parked) or any(one.attention for one in self.stories)
+
+
+def status_view(
+    ledger: Ledger,
+    approvals: Approvals,
+    parking: Parking,
+    *,
+    now: datetime,
+    limit: int = RECENT,
+    tracking_uri: str = "",
+) -> StatusView:
+    """What the three say now."""
+    waiting = parking.parked()
+    recent = [head.story for head in ledger.recent(limit)]
+    unsettled = ledger.unsettled()
+    older = [*reversed(unsettled), *(one.correlation_id for one in waiting if one.correlation_id)]
+    told = {story: ledger.story(story) for story in dict.fromkeys([*recent, *older])}
+    return StatusView(
+        at=now,
+        stories=tuple(
+            story_view(facts, waiting=waiting, now=now, tracking_uri=tracking_uri) for facts in told.values() if facts
+        ),
+        parked=tuple(waiting),
+        slots=tuple(
+            SlotView(
+                model=one.model,
+                slot=one.slot,
+                version=one.version,
+                since=one.at,
+                story=one.story,
+                url=version_url(tracking_uri, one.model, one.version),
+            )
+            for one in approvals.slots()
+        ),
+        unsettled=tuple(unsettled),
+    )

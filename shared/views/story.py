@@ -1,0 +1,98 @@
+"""One story as people look at it: where it stands, its timeline, and where to read on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.domain import facts as f
+from shared.domain import story as stories
+from shared.domain.verdicts import Severity, Verdict
+from shared.ports import ParkedMessage
+from shared.views.links import Link, links_of
+from shared.views.sentences import sentence
+from shared.views.states import State, attention, state_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """One expectation of a check or one rule of a gate: what was asked and found."""
+
+    verdict: Verdict
+    severity: Severity
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """One fact of the timeline. `offset` is the time since the story's first fact; `details` the fact's own fields."""
+
+    at: datetime
+    offset: timedelta
+    kind: str
+    sentence: str
+    notes: tuple[Note, ...]
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoryView:
+    """A story. `attention` says why a person has to look, or is empty; `use_case` is empty where no arrival began it.
+
+    `duration` is to the last thing it did, or to now while something is left to do.
+    """
+
+    story: str
+    subject: str
+    use_case: str
+    state: State
+    settled: bool
+    attention: str
+    started: datetime
+    last: datetime
+    duration: timedelta
+    timeline: tuple[Moment, ...]
+    links: tuple[Link, ...]
+
+
+def story_view(
+    story: Sequence[f.Fact], *, waiting: Sequence[ParkedMessage], now: datetime, tracking_uri: str = ""
+) -> StoryView:
+    """The view of a story's facts, of which there is at least one; `waiting` is the parked list."""
+    began = story[0].at
+    settled = stories.is_settled(story)
+    own = [fact for fact in story if not isinstance(fact, f.PromotionReverted)] or story
+    return StoryView(
+        story=story[0].story,
+        subject=next((fact.subjects[0] for fact in story if fact.subjects), ""),
+        use_case=stories.use_case_of(story),
+        state=state_of(story, waiting),
+        settled=settled,
+        attention=attention(story, waiting),
+        started=began,
+        last=story[-1].at,
+        duration=max((own[-1].at if settled else now) - began, timedelta(0)),
+        timeline=tuple(_moment(fact, began) for fact in story),
+        links=links_of(story, tracking_uri),
+    )
+
+
+def _moment(fact: f.Fact, began: datetime) -> Moment:
+    return Moment(
+        at=fact.at,
+        offset=max(fact.at - began, timedelta(0)),
+        kind=fact.kind,
+        sentence=sentence(fact),
+        notes=_notes(fact),
+        details={each.name: getattr(fact, each.name) for each in fields(fact) if each.name not in {"story", "at"}},
+    )
+
+
+def _notes(fact: f.Fact) -> tuple[Note, ...]:
+    match fact:
+        case f.BatchChecked():
+            return tuple(Note(verdict=e.verdict, severity=e.severity, text=e.sentence) for e in fact.expectations)
+        case f.VersionJudged():
+            return tuple(Note(verdict=r.verdict, severity=r.severity, text=r.sentence) for r in fact.rules)
+        case _:
+            return ()
