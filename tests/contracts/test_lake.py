@@ -1,0 +1,181 @@
+"""Lake: Delta tables in a folder. A batch is committed exactly once, whoever asks how often."""
+
+import json
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from shared.adapters.delta import DeltaLake
+from shared.domain.usecase import DataSpec
+from shared.errors import Conflict, Poison
+from shared.ports import Commit
+
+SPEC = DataSpec(
+    arrives="landing/*.csv",
+    expectations="",
+    table="silver/flights",
+    partition_by="origin",
+    columns={"flight": "BIGINT"},
+    null_values=("", "NA"),
+)
+CSV = "origin,flight,tailnum\nJFK,1,N1\nEWR,2,NA\nJFK,3,N3\n"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> DeltaLake:
+    return DeltaLake(str(tmp_path / "lake"), "500MB")
+
+
+def batch(folder: Path, text: str = CSV, name: str = "batch.csv") -> Path:
+    file = folder / name
+    file.write_text(text)
+    return file
+
+
+def read(lake: DeltaLake, version: int | None = None) -> list[dict[str, Any]]:
+    table = DeltaTable(lake.uri("silver/flights"), version=version)
+    rows: list[dict[str, Any]] = table.to_pyarrow_table().to_pylist()
+    return sorted(rows, key=lambda row: row["flight"])
+
+
+def test_batch_is_committed_as_one_version(lake: DeltaLake, tmp_path: Path) -> None:
+    commit = lake.commit(batch(tmp_path), SPEC, "s1", 1)
+    assert (commit.table, commit.rows) == ("silver/flights", 3)
+    assert read(lake, commit.delta_version) == [
+        {"origin": "JFK", "flight": 1, "tailnum": "N1"},
+        {"origin": "EWR", "flight": 2, "tailnum": None},
+        {"origin": "JFK", "flight": 3, "tailnum": "N3"},
+    ]
+    assert DeltaTable(lake.uri("silver/flights")).metadata().partition_columns == ["origin"]
+
+
+def test_same_batch_again_is_the_same_version(lake: DeltaLake, tmp_path: Path) -> None:
+    first = lake.commit(batch(tmp_path), SPEC, "s1", 1)
+    assert lake.commit(batch(tmp_path), SPEC, "s1", 1) == first
+    assert len(read(lake)) == 3
+
+
+def test_version_is_the_storys_own_when_others_came_after(lake: DeltaLake, tmp_path: Path) -> None:
+    first = lake.commit(batch(tmp_path), SPEC, "s1", 1)
+    other = lake.commit(batch(tmp_path, "origin,flight,tailnum\nLGA,9,N9\n"), SPEC, "s2", 1)
+    assert other.delta_version == first.delta_version + 1
+    assert lake.commit(batch(tmp_path), SPEC, "s1", 1) == first
+    assert len(read(lake, first.delta_version)) == 3
+    assert len(read(lake)) == 4
+
+
+def test_next_generation_is_another_commit(lake: DeltaLake, tmp_path: Path) -> None:
+    first = lake.commit(batch(tmp_path), SPEC, "s1", 1)
+    second = lake.commit(batch(tmp_path), SPEC, "s1", 2)
+    assert second.delta_version > first.delta_version
+    assert lake.commit(batch(tmp_path), SPEC, "s1", 1) == second
+
+
+def test_batch_that_does_not_fit_the_table_is_poison(lake: DeltaLake, tmp_path: Path) -> None:
+    lake.commit(batch(tmp_path), SPEC, "s1", 1)
+    with pytest.raises(Poison, match="does not fit"):
+        lake.commit(batch(tmp_path, "origin,flight,extra\nJFK,1,2\n"), SPEC, "s2", 1)
+    assert len(read(lake)) == 3
+
+
+def _commit(root: str, file: Path, story: str) -> Commit:
+    """As the step does it: again after a conflict."""
+    lake = DeltaLake(root, "300MB")
+    for _ in range(20):
+        try:
+            return lake.commit(file, SPEC, story, 1)
+        except Conflict:
+            continue
+    raise AssertionError("a conflict that does not end")
+
+
+def _commit_in_process(root: str, file: Path, story: str, start: Any, answers: Any) -> None:
+    start.wait(60)
+    answers.put(_commit(root, file, story))
+
+
+def race_processes(root: str, file: Path, stories: list[str]) -> list[Commit]:
+    context = multiprocessing.get_context("spawn")
+    start, answers = context.Barrier(len(stories)), context.Queue()
+    racers = [context.Process(target=_commit_in_process, args=(root, file, story, start, answers)) for story in stories]
+    for racer in racers:
+        racer.start()
+    commits = [answers.get(timeout=90) for _ in racers]
+    for racer in racers:
+        racer.join()
+        racer.close()
+    answers.close()
+    return commits
+
+
+def race_threads(root: str, file: Path, stories: list[str]) -> list[Commit]:
+    with ThreadPoolExecutor(len(stories)) as pool:
+        return list(pool.map(lambda story: _commit(root, file, story), stories))
+
+
+@pytest.mark.parametrize("race", [race_threads, race_processes], ids=["threads", "processes"])
+@pytest.mark.parametrize("there_is_a_table", [True, False], ids=["table", "no-table"])
+def test_of_four_that_race_with_one_story_one_commits(
+    race: Callable[[str, Path, list[str]], list[Commit]], there_is_a_table: bool, lake: DeltaLake, tmp_path: Path
+) -> None:
+    before = 0
+    if there_is_a_table:
+        before = lake.commit(batch(tmp_path), SPEC, "before", 1).rows
+    commits = race(lake.uri("").rstrip("/"), batch(tmp_path), ["s1"] * 4)
+    assert len(set(commits)) == 1
+    assert len(read(lake)) == before + 3
+
+
+@pytest.mark.parametrize("times", range(3))
+def test_each_story_that_races_gets_its_own_version(times: int, lake: DeltaLake, tmp_path: Path) -> None:
+    commits = race_threads(lake.uri("").rstrip("/"), batch(tmp_path), ["s1", "s2", "s3", "s4"])
+    versions = sorted(commit.delta_version for commit in commits)
+    assert len(set(versions)) == 4
+    assert [len(read(lake, version)) for version in versions] == [3, 6, 9, 12]
+
+
+def test_parts_are_those_of_the_version(lake: DeltaLake, tmp_path: Path) -> None:
+    first = lake.commit(batch(tmp_path), SPEC, "s1", 1)
+    second = lake.commit(batch(tmp_path, "origin,flight,tailnum\nA/B c,9,N9\n"), SPEC, "s2", 1)
+    assert lake.parts("silver/flights", first.delta_version, "origin") == ["EWR", "JFK"]
+    assert lake.parts("silver/flights", second.delta_version, "origin") == ["A/B c", "EWR", "JFK"]
+
+
+def test_rows_are_those_of_the_part_at_the_newest_version(lake: DeltaLake, tmp_path: Path) -> None:
+    lake.commit(batch(tmp_path), SPEC, "s1", 1)
+    newest = lake.commit(batch(tmp_path), SPEC, "s2", 1).delta_version
+    assert lake.rows("silver/flights", "origin", "JFK") == Commit(table="silver/flights", delta_version=newest, rows=4)
+    assert lake.rows("silver/flights", "origin", "LGA").rows == 0
+
+
+def test_rows_follow_a_replaced_part(lake: DeltaLake, tmp_path: Path) -> None:
+    """Gold is written by Spark; what counts is what is in the log now."""
+    lake.commit(batch(tmp_path), SPEC, "s1", 1)
+    table = DeltaTable(lake.uri("silver/flights"))
+    one = table.to_pyarrow_table().filter([True, False, False])
+    part = one["origin"][0].as_py()
+    write_deltalake(table, one, mode="overwrite", predicate=f"origin = '{part}'")
+    assert lake.rows("silver/flights", "origin", part).rows == 1
+
+
+def test_table_that_is_not_there_has_no_rows(lake: DeltaLake) -> None:
+    assert lake.rows("gold/none", "origin", "JFK") == Commit(table="gold/none", delta_version=-1, rows=0)
+
+
+def test_quarantine_keeps_file_and_reasons_and_the_same_again_changes_nothing(lake: DeltaLake, tmp_path: Path) -> None:
+    file = batch(tmp_path, "bad\n")
+    location = lake.quarantine(file, "s1", ["distance: 12 rows are not"])
+    assert lake.quarantine(file, "s1", ["distance: 12 rows are not"]) == location
+    folder = Path(lake.uri(location))
+    assert sorted(one.name for one in folder.iterdir()) == ["batch.csv", "reasons.json"]
+    assert (folder / "batch.csv").read_text() == "bad\n"
+    assert json.loads((folder / "reasons.json").read_text()) == {
+        "story": "s1",
+        "file": "batch.csv",
+        "reasons": ["distance: 12 rows are not"],
+    }
