@@ -21,18 +21,20 @@ from typing import Any
 from uvicorn import Config, Server
 
 HOST = "127.0.0.1"
+ARTIFACT_ROOT = "mlflow-artifacts:/"
 
 
 def settings(home: Path) -> dict[str, str]:
-    """What the server reads from its environment."""
-    from mlflow.server import constants
+    """What the server reads from its environment; some of it when it is imported, so that comes after.
 
+    The first five are how `mlflow server` tells its worker what stood on the command line.
+    """
     return {
-        constants.BACKEND_STORE_URI_ENV_VAR: database(home),
-        constants.REGISTRY_STORE_URI_ENV_VAR: database(home),
-        constants.ARTIFACT_ROOT_ENV_VAR: "mlflow-artifacts:/",
-        constants.ARTIFACTS_DESTINATION_ENV_VAR: str(home / "artifacts"),
-        constants.SERVE_ARTIFACTS_ENV_VAR: "true",
+        "_MLFLOW_SERVER_FILE_STORE": database(home),
+        "_MLFLOW_SERVER_REGISTRY_STORE": database(home),
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": ARTIFACT_ROOT,
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(home / "artifacts"),
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         # Webhooks: without a key deliveries stop silently; ours go to http://127.0.0.1, and at once.
         "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": _kept_key(home / "webhook-secrets.key"),
         "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
@@ -77,7 +79,7 @@ def load(home: Path) -> Any:
     from mlflow.server.fastapi_app import app
     from mlflow.server.handlers import initialize_backend_stores
 
-    initialize_backend_stores(database(home), database(home), "mlflow-artifacts:/")
+    initialize_backend_stores(database(home), database(home), ARTIFACT_ROOT)
     return app
 
 

@@ -8,44 +8,73 @@ import sqlite3
 import sys
 from pathlib import Path
 
+from local.servicebus.counts import queue_counts, table
 from local.servicebus.properties import QueuesFileError, read_queues
 from local.servicebus.server import Broker
-from local.servicebus.store import Store, queue_counts
+from local.servicebus.store import Store, StoreInUseError
+
+OK, ERROR = 0, 2
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m local.servicebus", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
-    parser.add_argument("--queues", type=Path, default=Path("infra/queues.json"), help="file of the queues")
-    parser.add_argument("--db", type=Path, required=True, help="file that keeps the messages")
-    parser.add_argument("--counts", action="store_true", help="print the messages by queue and state, as JSON, and end")
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        if options.counts:
-            print(json.dumps(queue_counts(options.db), indent=2))
-            return 0
-        asyncio.run(_serve(options.port, options.queues, options.db))
-    except (QueuesFileError, OSError, sqlite3.Error) as error:
+        if options.command == "counts":
+            counts = queue_counts(options.db)
+            by_name = {queue: each.as_json() for queue, each in counts.items()}
+            print(json.dumps(by_name, indent=2) if options.json else table(counts))
+        else:
+            asyncio.run(_serve(options.port, options.queues, options.db))
+    except (QueuesFileError, StoreInUseError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
-        return 2
-    return 0
+        return ERROR
+    except OSError as error:
+        print(f"cannot listen on 127.0.0.1:{options.port}: {error.strerror}: choose --port", file=sys.stderr)
+        return ERROR
+    except sqlite3.Error as error:
+        print(f"{options.db}: {error}: nothing more was acknowledged; is it a database, with room?", file=sys.stderr)
+        return ERROR
+    return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local.servicebus", description=__doc__)
+    parser.add_argument(
+        "command", nargs="?", choices=("serve", "counts"), default="serve",
+        help="serve (default), or print how many messages each queue has, by state",
+    )  # fmt: skip
+    parser.add_argument("--db", type=Path, required=True, metavar="FILE", help="the file that keeps the messages")
+    serving = parser.add_argument_group("serve")
+    serving.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
+    serving.add_argument(
+        "--queues", type=Path, default=Path("infra/queues.json"), metavar="FILE",
+        help="the file of the queues (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument_group("counts").add_argument("--json", action="store_true", help="print the counts as JSON")
+    return parser
 
 
 async def _serve(port: int, queues: Path, db: Path) -> None:
     properties = read_queues(queues)
     store = Store(db)
-    for orphan in sorted(store.queues() - {each.name for each in properties}):
-        print(f"{db} keeps messages of queue {orphan}, which {queues} does not name any more", file=sys.stderr)
+    kept = store.kept()
+    for orphan in sorted(set(kept) - {each.name for each in properties}):
+        print(
+            f"{db} keeps {kept[orphan]} messages of queue {orphan}, which {queues} does not name:"
+            " name it there again to have them",
+            file=sys.stderr,
+        )
     broker = Broker(properties, store)
     server = await broker.serve(port)
-    stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        asyncio.get_running_loop().add_signal_handler(number, broker.stop)
     print(f"ready sb://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
-    await stopped.wait()
-    server.close()
-    broker.close()
+    try:
+        await broker.ended
+    finally:
+        server.close()
+        broker.close()
 
 
 if __name__ == "__main__":

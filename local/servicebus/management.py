@@ -1,18 +1,18 @@
 """`$cbs` and `$management`: requests as messages, answered on the same session (AMQP request/response)."""
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-from local.servicebus.codec import Array, DecodeError, Int, Symbol, Timestamp, decode
-from local.servicebus.messages import APPLICATION_PROPERTIES, PROPERTIES, VALUE, section, sections
-from local.servicebus.queue import Queue, QueueError
-
-if TYPE_CHECKING:
-    from local.servicebus.server import Broker
+from local.servicebus.amqp_types import Array, Int, Symbol, Timestamp
+from local.servicebus.decoding import decode
+from local.servicebus.errors import BAD_ARGUMENT, QueueError
+from local.servicebus.messages import APPLICATION_PROPERTIES, PROPERTIES, VALUE, parse, section, sections
+from local.servicebus.queue import Queue
 
 CBS = "$cbs"
 MANAGEMENT = "/$management"
-BAD_REQUEST = "com.microsoft:argument-error"
+LARGEST_PEEK = 1 << 20  # bytes of messages in one answer; who peeks asks on from the last one
 
 
 def is_node(address: str) -> bool:
@@ -20,43 +20,40 @@ def is_node(address: str) -> bool:
     return address == CBS or address.endswith(MANAGEMENT)
 
 
-def answer(broker: "Broker", address: str, raw: bytes) -> bytes:
-    """The answer to a request message. Raises DecodeError for what is no message."""
-    properties: list[Any] = [None]
+def answer(find: Callable[[str], Queue], address: str, raw: bytes) -> tuple[bytes, Queue | None]:
+    """The answer to a request message, and the queue that it changed. Raises DecodeError for what is no message."""
+    request_id: Any = None
     headers: dict[Any, Any] = {}
     body: Any = None
     for each in sections(raw):
         value, _ = decode(raw, each.value)
-        if each.code == PROPERTIES and isinstance(value, list):
-            properties = value or [None]
+        if each.code == PROPERTIES and isinstance(value, list) and value:
+            request_id = value[0]
         elif each.code == APPLICATION_PROPERTIES and isinstance(value, dict):
             headers = value
         elif each.code == VALUE:
             body = value
-    if address == CBS:
-        return _reply(properties[0], {"status-code": Int(202), "status-description": "Accepted"}, None)
+    if address == CBS:  # nothing to check: whoever reaches 127.0.0.1 may do everything
+        return _reply(request_id, {"status-code": Int(202), "status-description": "Accepted"}, None), None
     try:
-        queue = broker.find(address.removesuffix(MANAGEMENT))
+        queue = find(address.removesuffix(MANAGEMENT))
         status, result = _perform(queue, str(headers.get("operation", "")).rpartition(":")[2], body)
-        broker.touched(queue)
-        return _reply(properties[0], {"statusCode": Int(status), "statusDescription": "OK"}, result)
+        return _reply(request_id, {"statusCode": Int(status), "statusDescription": "OK"}, result), queue
     except QueueError as error:
         fault = error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, DecodeError):
-            raise
-        fault = QueueError(BAD_REQUEST, f"the request is not as documented: {error!r}")
+        fault = QueueError(BAD_ARGUMENT, f"The request is not as documented: {error!r:.300}")
     refused = {
         "statusCode": Int(fault.status),
-        "statusDescription": fault.description,
+        "statusDescription": str(fault),
         "errorCondition": Symbol(fault.condition),
     }
-    return _reply(properties[0], refused, None)
+    return _reply(request_id, refused, None), None
 
 
-def _reply(correlation_id: Any, headers: dict[str, Any], body: Any) -> bytes:
+def _reply(request_id: Any, headers: dict[str, Any], body: Any) -> bytes:
     return (
-        section(PROPERTIES, [None, None, None, None, None, correlation_id, *[None] * 7])
+        section(PROPERTIES, [None, None, None, None, None, request_id, *[None] * 7])
         + section(APPLICATION_PROPERTIES, headers)
         + section(VALUE, body)
     )
@@ -65,38 +62,56 @@ def _reply(correlation_id: Any, headers: dict[str, Any], body: Any) -> bytes:
 def _perform(queue: Queue, operation: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     match operation:
         case "renew-lock":
-            ends = Array(Timestamp(queue.renew(token)) for token in _tokens(body))
-            return 200, {"expirations": ends}
+            return 200, {"expirations": Array(Timestamp(queue.renew(token)) for token in _tokens(body))}
         case "peek-message":
-            found = queue.peek(int(body["from-sequence-number"]), int(body["message-count"]))
-            messages = [{"message": message.encoded()} for message in found]
-            return (200, {"messages": messages}) if messages else (204, {"messages": []})
+            messages = _peek(queue, int(body["from-sequence-number"]), int(body["message-count"]))
+            return (200 if messages else 204), {"messages": messages}
         case "schedule-message":
-            taken = [queue.put(bytes(entry["message"])) for entry in body["messages"]]
+            taken = queue.put([parse(_binary(entry["message"])) for entry in body["messages"]])
             return 200, {"sequence-numbers": Array(message.sequence if message else 0 for message in taken)}
         case "cancel-scheduled-message":
-            for sequence in body["sequence-numbers"]:
-                queue.cancel(int(sequence))
+            queue.cancel([int(sequence) for sequence in body["sequence-numbers"]])
             return 200, {}
         case "receive-by-sequence-number":
             return 200, {"messages": _receive_deferred(queue, body)}
         case "update-disposition":
+            settle = _settling(queue, body)
             for token in _tokens(body):
-                _dispose(queue, token, body)
+                settle(token)
             return 200, {}
         case _:
-            raise QueueError("amqp:not-implemented", f"there is no operation {operation!r} here", 501)
+            raise QueueError("amqp:not-implemented", f"There is no operation {operation!r:.100} here.", 501)
 
 
 def _tokens(body: dict[str, Any]) -> list[bytes]:
-    return [token.bytes_le for token in body["lock-tokens"] if isinstance(token, uuid.UUID)]
+    tokens = body["lock-tokens"]
+    if not all(isinstance(token, uuid.UUID) for token in tokens):
+        raise QueueError(BAD_ARGUMENT, "A lock token is a UUID.")
+    return [token.bytes_le for token in tokens]
+
+
+def _binary(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise QueueError(BAD_ARGUMENT, "A message is binary.")
+    return value
+
+
+def _peek(queue: Queue, sequence: int, count: int) -> list[dict[str, bytes]]:
+    found: list[dict[str, bytes]] = []
+    size = 0
+    for message in queue.peek(sequence, count):
+        encoded = message.encoded()
+        size += len(encoded)
+        if found and size > LARGEST_PEEK:
+            break
+        found.append({"message": encoded})
+    return found
 
 
 def _receive_deferred(queue: Queue, body: dict[str, Any]) -> list[dict[str, Any]]:
     lock = int(body["receiver-settle-mode"]) != 0
     received: list[dict[str, Any]] = []
-    for sequence in body["sequence-numbers"]:
-        message = queue.take_deferred(int(sequence), lock=lock)
+    for message in queue.take_deferred([int(sequence) for sequence in body["sequence-numbers"]], lock=lock):
         entry: dict[str, Any] = {"message": message.encoded(with_token=lock)}
         if message.lock_token:
             entry["lock-token"] = uuid.UUID(bytes_le=message.lock_token)
@@ -104,15 +119,20 @@ def _receive_deferred(queue: Queue, body: dict[str, Any]) -> list[dict[str, Any]
     return received
 
 
-def _dispose(queue: Queue, token: bytes, body: dict[str, Any]) -> None:
+def _settling(queue: Queue, body: dict[str, Any]) -> Callable[[bytes], None]:
     match body["disposition-status"]:
         case "completed":
-            queue.complete(token)
+            return queue.complete
         case "abandoned":
-            queue.abandon(token)
+            return queue.abandon
         case "defered":  # the protocol's own spelling
-            queue.defer(token)
+            return queue.defer
         case "suspended":
-            queue.dead_letter(token, body.get("deadletter-reason"), body.get("deadletter-description"))
+            reason, description = (_text(body.get(f"deadletter-{name}")) for name in ("reason", "description"))
+            return lambda token: queue.dead_letter(token, reason, description)
         case other:
-            raise QueueError(BAD_REQUEST, f"there is no disposition {other!r}")
+            raise QueueError(BAD_ARGUMENT, f"There is no disposition {other!r:.100}.")
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

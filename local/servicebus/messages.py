@@ -1,13 +1,18 @@
 """A message as AMQP sections (OASIS AMQP 1.0, part 3, 3.2), and what Service Bus reads and writes in them."""
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.servicebus.codec import DecodeError, Described, Symbol, UInt, ULong, decode, encode, skip
+from local.servicebus.amqp_types import DecodeError, Described, Int, Symbol, Timestamp, UInt, ULong
+from local.servicebus.decoding import decode, skip
+from local.servicebus.encoding import encode
+from local.servicebus.store import State
 
-HEADER, DELIVERY_ANNOTATIONS, ANNOTATIONS, PROPERTIES, APPLICATION_PROPERTIES, DATA = range(0x70, 0x76)
-VALUE = 0x77
+HEADER, DELIVERY_ANNOTATIONS, ANNOTATIONS, PROPERTIES, APPLICATION_PROPERTIES, DATA, SEQUENCE, VALUE, FOOTER = range(
+    0x70, 0x79
+)
 BATCH_FORMAT = 0x80013700  # message-format of a batch: one data section for each message
 
 ENQUEUED_TIME = Symbol("x-opt-enqueued-time")
@@ -17,6 +22,9 @@ MESSAGE_STATE = Symbol("x-opt-message-state")
 SCHEDULED_TIME = Symbol("x-opt-scheduled-enqueue-time")
 DEAD_LETTER_SOURCE = Symbol("x-opt-deadletter-source")
 LOCK_TOKEN = Symbol("x-opt-lock-token")
+OURS = (ENQUEUED_TIME, LOCKED_UNTIL, SEQUENCE_NUMBER, MESSAGE_STATE, DEAD_LETTER_SOURCE)
+"""What only the broker says; a message that was received and is sent again brings old ones along."""
+PROPERTIES_FIELDS = 13
 
 
 @dataclass(frozen=True)
@@ -30,18 +38,21 @@ class Section:
 
 
 def sections(raw: bytes) -> list[Section]:
-    """The sections of an encoded message. Raises DecodeError."""
+    """The sections of an encoded message, in the order that AMQP asks for. Raises DecodeError."""
     found: list[Section] = []
-    position = 0
+    position = last = 0
     while position < len(raw):
         start = position
         if raw[position] != 0x00:
             raise DecodeError("a message is made of described sections")
         code, position = decode(raw, position + 1)
-        if not isinstance(code, ULong) or not 0x70 <= code <= 0x78:
+        if not isinstance(code, ULong) or not HEADER <= code <= FOOTER:
             raise DecodeError(f"there is no message section {code!r}")
+        if code < last or (code == last and code not in (DATA, SEQUENCE)):
+            raise DecodeError(f"the message section 0x{code:02x} is in the wrong place, or repeated")
+        last = int(code)
         end = skip(raw, position)
-        found.append(Section(int(code), position, start, end))
+        found.append(Section(last, position, start, end))
         position = end
     return found
 
@@ -53,7 +64,10 @@ def section(code: int, value: Any) -> bytes:
 
 def batched(raw: bytes) -> list[bytes]:
     """The messages in a batch. Raises DecodeError."""
-    return [bytes(decode(raw, each.value)[0]) for each in sections(raw) if each.code == DATA]
+    messages = [decode(raw, each.value)[0] for each in sections(raw) if each.code == DATA]
+    if not all(isinstance(each, bytes) for each in messages):
+        raise DecodeError("a batch is made of binary sections")
+    return messages
 
 
 @dataclass
@@ -77,54 +91,53 @@ class Content:
 def parse(raw: bytes) -> Content:
     """Read a message as it came. One without an id is given one, as the service does. Raises DecodeError."""
     content = Content()
-    bare_from: int | None = None
-    properties: list[Any] | None = None
-    properties_end = 0
-    for each in sections(raw):
+    rest_from = len(raw)
+    properties: list[Any] = [None] * PROPERTIES_FIELDS
+    for each in reversed(sections(raw)):
+        if each.code > PROPERTIES:
+            rest_from = each.start
         if each.code == HEADER:
-            header = _list(raw, each, 5)
-            content.durable, content.priority = header[0], header[1]
-            content.ttl_ms = int(header[2]) if isinstance(header[2], int) else None
+            content.durable, content.priority, ttl = (_list(raw, each.value) + [None] * 3)[:3]
+            content.ttl_ms = int(ttl) if isinstance(ttl, int) else None
         elif each.code == ANNOTATIONS:
-            found, _ = decode(raw, each.value)
-            if not isinstance(found, dict):
-                raise DecodeError("message annotations are a map")
-            content.annotations = found
-        elif each.code >= PROPERTIES:
-            bare_from = each.start if bare_from is None else bare_from
-            if each.code == PROPERTIES:
-                properties, properties_end = _list(raw, each, 13), each.end
-    content.bare = bytes(raw[bare_from:]) if bare_from is not None else b""
-    if properties is not None and properties[0] is not None:
-        content.message_id = str(properties[0])
-        return content
-    content.message_id = uuid.uuid4().hex
-    rest = bytes(raw[properties_end:]) if properties is not None else content.bare
-    content.bare = section(PROPERTIES, [content.message_id, *(properties or [None] * 13)[1:]]) + rest
+            content.annotations = {key: value for key, value in _map(raw, each.value).items() if key not in OURS}
+        elif each.code == APPLICATION_PROPERTIES:
+            _map(raw, each.value)  # read now, so that dead-lettering can rely on it
+        elif each.code == PROPERTIES:
+            properties = (_list(raw, each.value) + [None] * PROPERTIES_FIELDS)[:PROPERTIES_FIELDS]
+            content.bare = raw[each.start :]
+    if properties[0] is None:
+        properties[0] = uuid.uuid4().hex
+        content.bare = section(PROPERTIES, properties) + raw[rest_from:]
+    content.message_id = str(properties[0])
     return content
 
 
-def _list(raw: bytes, each: Section, length: int) -> list[Any]:
-    found, _ = decode(raw, each.value)
-    if not isinstance(found, list):
-        raise DecodeError("this section is a list")
-    return (found + [None] * length)[:length]
+def _value_of(kind: type) -> Callable[[bytes, int], Any]:
+    def read(raw: bytes, position: int) -> Any:
+        found, _ = decode(raw, position)
+        if not isinstance(found, kind):
+            raise DecodeError(f"a message section should be a {kind.__name__}, and is {type(found).__name__}")
+        return found
+
+    return read
+
+
+_list, _map = _value_of(list), _value_of(dict)
 
 
 def with_dead_letter_properties(bare: bytes, reason: str | None, description: str | None) -> bytes:
-    """The message with the two application properties that say why it was dead-lettered."""
+    """The message with the two application properties that say why it was dead-lettered; nothing else is changed."""
     added = {"DeadLetterReason": reason, "DeadLetterErrorDescription": description}
-    added = {name: text for name, text in added.items() if text}
-    before, after = b"", b""
-    found: dict[Any, Any] = {}
+    properties: dict[Any, Any] = {}
+    before = after = 0
     for each in sections(bare):
         if each.code == PROPERTIES:
-            before += bare[each.start : each.end]
+            before = after = each.end
         elif each.code == APPLICATION_PROPERTIES:
-            found, _ = decode(bare, each.value)
-        else:
-            after += bare[each.start : each.end]
-    return before + section(APPLICATION_PROPERTIES, {**found, **added}) + after
+            properties, after = _map(bare, each.value), each.end
+    properties |= {name: text for name, text in added.items() if text}
+    return bare[:before] + section(APPLICATION_PROPERTIES, properties) + bare[after:]
 
 
 def compose(content: Content, *, delivery_count: int, annotations: dict[Any, Any], lock_token: bytes | None) -> bytes:
@@ -133,3 +146,33 @@ def compose(content: Content, *, delivery_count: int, annotations: dict[Any, Any
     header = section(HEADER, [content.durable, content.priority, ttl, None, UInt(delivery_count)])
     token = section(DELIVERY_ANNOTATIONS, {LOCK_TOKEN: uuid.UUID(bytes_le=lock_token)}) if lock_token else b""
     return header + token + section(ANNOTATIONS, {**content.annotations, **annotations}) + content.bare
+
+
+@dataclass
+class Message:
+    """A message in a queue. `lock_token` is set while somebody holds it."""
+
+    sequence: int
+    content: Content
+    enqueued_ms: int
+    state: State = State.ACTIVE
+    delivery_count: int = 0
+    scheduled_ms: int | None = None
+    expires_ms: int | None = None
+    source: str = ""
+    lock_token: bytes | None = None
+    locked_until_ms: int = 0
+
+    def encoded(self, *, with_token: bool = False) -> bytes:
+        """As it is delivered or peeked."""
+        annotations: dict[Any, Any] = {
+            ENQUEUED_TIME: Timestamp(self.enqueued_ms),
+            SEQUENCE_NUMBER: self.sequence,
+            MESSAGE_STATE: Int(self.state),
+        }
+        if self.lock_token:
+            annotations[LOCKED_UNTIL] = Timestamp(self.locked_until_ms)
+        if self.source:
+            annotations[DEAD_LETTER_SOURCE] = self.source
+        token = self.lock_token if with_token else None
+        return compose(self.content, delivery_count=self.delivery_count, annotations=annotations, lock_token=token)

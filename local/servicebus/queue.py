@@ -1,125 +1,80 @@
 """What a Service Bus queue does: peek-lock, delivery counts, schedule, time to live, duplicates, dead letters.
 
-Knows nothing of AMQP connections. One thread; times in milliseconds, given by the caller.
+Knows nothing of AMQP connections. One thread; times in milliseconds, given by the caller. The delivery count is the
+number of deliveries that failed: abandoned, with a lock that ran out, given up by a consumer that went, or held when
+the broker ended. The service counts a lock that is lost for whatever reason; a message that takes its consumer and the
+broker down with it must reach the dead-letter queue in the end.
 """
 
 import heapq
+import itertools
 import uuid
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
-from local.servicebus.codec import Int, Timestamp
-from local.servicebus.messages import (
-    DEAD_LETTER_SOURCE,
-    ENQUEUED_TIME,
-    LOCKED_UNTIL,
-    MESSAGE_STATE,
-    SCHEDULED_TIME,
-    SEQUENCE_NUMBER,
-    Content,
-    compose,
-    parse,
-    with_dead_letter_properties,
-)
+from local.servicebus.deadlines import Deadlines
+from local.servicebus.duplicates import DuplicateHistory
+from local.servicebus.errors import BAD_ARGUMENT, LOCK_LOST, LONGEST_ID, NOT_FOUND, QueueError
+from local.servicebus.messages import Content, Message, compose, parse, with_dead_letter_properties
 from local.servicebus.properties import QueueProperties
 from local.servicebus.store import DEAD_LETTER_SUFFIX, Row, State, Store
-
-LOCK_LOST = "com.microsoft:message-lock-lost"
-NOT_FOUND = "com.microsoft:message-not-found"
-
-
-class QueueError(Exception):
-    """Refused by the queue: an AMQP error condition, a description, and the status of a management answer."""
-
-    def __init__(self, condition: str, description: str, status: int = 400) -> None:
-        super().__init__(description)
-        self.condition, self.description, self.status = condition, description, status
-
-
-@dataclass
-class Message:
-    """A message in a queue. `lock_token` is set while somebody holds it."""
-
-    sequence: int
-    content: Content
-    enqueued_ms: int
-    state: State = State.ACTIVE
-    delivery_count: int = 0
-    scheduled_ms: int | None = None
-    expires_ms: int | None = None
-    source: str = ""
-    lock_token: bytes | None = None
-    locked_until_ms: int = 0
-
-    def encoded(self, *, with_token: bool = False) -> bytes:
-        """As it is delivered or peeked."""
-        annotations: dict[Any, Any] = {
-            ENQUEUED_TIME: Timestamp(self.enqueued_ms),
-            SEQUENCE_NUMBER: self.sequence,
-            MESSAGE_STATE: Int(self.state),
-        }
-        if self.lock_token:
-            annotations[LOCKED_UNTIL] = Timestamp(self.locked_until_ms)
-        if self.source:
-            annotations[DEAD_LETTER_SOURCE] = self.source
-        token = self.lock_token if with_token else None
-        return compose(self.content, delivery_count=self.delivery_count, annotations=annotations, lock_token=token)
 
 
 class Queue:
     """One queue, and its dead-letter queue, which is a queue without limits of its own."""
 
     def __init__(
-        self, properties: QueueProperties, store: Store, now: Callable[[], int], *, dead_letters_of: str = ""
+        self, properties: QueueProperties, store: Store, now: Callable[[], int], *, of_dead_letters: bool = False
     ) -> None:
         self.properties = properties
-        self.name = properties.name + (DEAD_LETTER_SUFFIX if dead_letters_of else "")
+        self.name = properties.name + (DEAD_LETTER_SUFFIX if of_dead_letters else "")
         self._store = store
         self._now = now
-        self._messages: dict[int, Message] = {}
+        self._messages: dict[int, Message] = {}  # in the order of their numbers
         self._ready: list[int] = []
-        self._locked: dict[bytes, Message] = {}
-        self._lock_ends: list[tuple[int, bytes]] = []
-        self._scheduled: list[tuple[int, int]] = []
-        self._expiring: list[tuple[int, int]] = []
-        self._seen: OrderedDict[str, int] = OrderedDict()
-        self.dead_letters = None if dead_letters_of else Queue(properties, store, now, dead_letters_of=properties.name)
+        self._held: dict[bytes, Message] = {}
+        self._lock_ends: Deadlines[bytes] = Deadlines()
+        self._scheduled: Deadlines[int] = Deadlines()
+        self._expiring: Deadlines[int] = Deadlines()
+        self.dead_letters = None if of_dead_letters else Queue(properties, store, now, of_dead_letters=True)
+        self._history = DuplicateHistory(self.name, 0 if of_dead_letters else properties.duplicate_window_ms, store)
         self._next = store.next_sequence(self.name)
         self._load()
 
     def _load(self) -> None:
+        held = self._store.locked(self.name)
         for row in self._store.messages(self.name):
-            content = parse(row.raw)
             message = Message(
-                row.sequence, content, row.enqueued_ms, row.state, row.delivery_count, row.scheduled_ms,
-                self._expiry(content, row.enqueued_ms), row.source,
+                row.sequence, parse(row.raw), row.enqueued_ms, row.state, row.delivery_count, row.scheduled_ms,
+                source=row.source,
             )  # fmt: skip
             self._place(message)
-            self._next = max(self._next, row.sequence + 1)
-        self._seen.update(self._store.seen(self.name))
+        for sequence in held:
+            self._store.unlock(self.name, sequence)
+            if sequence in self._messages:
+                self._failed(self._messages[sequence])
 
     # ---- in
 
-    def put(self, raw: bytes) -> Message | None:
-        """Take a message; None for a duplicate, which is accepted and dropped. Raises DecodeError."""
-        content, now = parse(raw), self._now()
-        if self._is_duplicate(content.message_id, now):
+    def put(self, contents: Sequence[Content]) -> list[Message | None]:
+        """Take all messages or none; a duplicate is accepted and dropped (None). Raises QueueError."""
+        for content in contents:
+            if len(content.message_id) > LONGEST_ID:
+                text = f"A message id has {LONGEST_ID} characters at most, and not {len(content.message_id)}."
+                raise QueueError(BAD_ARGUMENT, text)
+        return [self._put(content) for content in contents]
+
+    def _put(self, content: Content) -> Message | None:
+        now = self._now()
+        if self._history.is_repeated(content.message_id, now):
             return None
-        scheduled = content.scheduled_ms
-        if scheduled is not None and scheduled <= now:
-            scheduled = None
-        state = State.ACTIVE if scheduled is None else State.SCHEDULED
-        if state is State.ACTIVE:
-            content.annotations.pop(SCHEDULED_TIME, None)
-        message = Message(self._next, content, now, state, scheduled_ms=scheduled)
-        message.expires_ms = self._expiry(content, scheduled or now)
+        message = Message(self._next, content, now)
+        if content.scheduled_ms is not None and content.scheduled_ms > now:
+            message.state, message.scheduled_ms = State.SCHEDULED, content.scheduled_ms
         self._add(message)
         return message
 
     def _add(self, message: Message) -> None:
-        self._next = max(self._next, message.sequence) + 1
+        self._next = message.sequence + 1
         self._store.remember_sequence(self.name, self._next)
         row = Row(
             queue=self.name,
@@ -135,35 +90,18 @@ class Queue:
         self._place(message)
 
     def _place(self, message: Message) -> None:
+        """Have the message here, with all that is due for it; its time to live begins when it is enqueued."""
         self._messages[message.sequence] = message
-        if message.state is State.ACTIVE:
+        begins = message.enqueued_ms
+        if message.state is State.SCHEDULED and message.scheduled_ms is not None:
+            begins = message.scheduled_ms
+            self._scheduled.set(message.sequence, message.scheduled_ms)
+        elif message.state is State.ACTIVE:
             heapq.heappush(self._ready, message.sequence)
-        elif message.state is State.SCHEDULED and message.scheduled_ms is not None:
-            heapq.heappush(self._scheduled, (message.scheduled_ms, message.sequence))
-        if message.expires_ms is not None:
-            heapq.heappush(self._expiring, (message.expires_ms, message.sequence))
-
-    def _expiry(self, content: Content, enqueued_ms: int) -> int | None:
-        if self.dead_letters is None:
-            return None  # nothing expires in a dead-letter queue
-        limits = [limit for limit in (content.ttl_ms, self.properties.ttl_ms) if limit is not None]
-        return enqueued_ms + min(limits) if limits else None
-
-    def _is_duplicate(self, message_id: str, now: int) -> bool:
-        window = self.properties.duplicate_window_ms
-        if not window or self.dead_letters is None:
-            return False
-        over = 0
-        while self._seen and next(iter(self._seen.values())) < now:
-            self._seen.popitem(last=False)
-            over += 1
-        if over:
-            self._store.forget(self.name, now)
-        if message_id in self._seen:
-            return True
-        self._seen[message_id] = now + window
-        self._store.remember(self.name, message_id, now + window)
-        return False
+        limits = [limit for limit in (message.content.ttl_ms, self.properties.ttl_ms) if limit is not None]
+        if limits and self.dead_letters is not None:  # nothing expires in a dead-letter queue
+            message.expires_ms = begins + min(limits)
+            self._expiring.set(message.sequence, message.expires_ms)
 
     # ---- out
 
@@ -174,58 +112,54 @@ class Queue:
 
     def take(self, *, lock: bool) -> Message | None:
         """The next message: locked for the taker, or, without a lock, deleted."""
-        now = self._now()
         while self._ready:
             message = self._messages.get(heapq.heappop(self._ready))
             if message is None or message.state is not State.ACTIVE or message.lock_token:
                 continue
-            if message.expires_ms is not None and message.expires_ms <= now:
+            if self._is_over(message):
                 self._expire(message)
                 continue
-            if lock:
-                self._lock(message, now)
-            else:
-                self._delete(message)
-            return message
+            return self._give(message, lock=lock)
         return None
 
-    def take_deferred(self, sequence: int, *, lock: bool) -> Message:
-        """A deferred message by its number. Raises QueueError."""
-        message = self._messages.get(sequence)
-        if message is None or message.state is not State.DEFERRED or message.lock_token:
-            raise QueueError(NOT_FOUND, f"there is no deferred message {sequence}", 404)
+    def take_deferred(self, sequences: Sequence[int], *, lock: bool) -> list[Message]:
+        """Deferred messages by their numbers, all or none. Raises QueueError."""
+        found = [self._numbered(sequence, State.DEFERRED) for sequence in dict.fromkeys(sequences)]
+        return [self._give(message, lock=lock) for message in found]
+
+    def peek(self, sequence: int, count: int) -> Iterator[Message]:
+        """Up to `count` messages from that number on, whatever their state."""
+        return itertools.islice((each for number, each in self._messages.items() if number >= sequence), count)
+
+    def _give(self, message: Message, *, lock: bool) -> Message:
         if lock:
-            self._lock(message, self._now())
+            message.lock_token = uuid.uuid4().bytes_le
+            self._held[message.lock_token] = message
+            self._set_lock_end(message, message.lock_token)
         else:
             self._delete(message)
         return message
 
-    def peek(self, sequence: int, count: int) -> Iterator[Message]:
-        """Up to `count` messages from that number on, whatever their state."""
-        for number in sorted(each for each in self._messages if each >= sequence)[:count]:
-            yield self._messages[number]
+    def _set_lock_end(self, message: Message, token: bytes) -> None:
+        message.locked_until_ms = self._now() + self.properties.lock_ms
+        self._lock_ends.set(token, message.locked_until_ms)
+        self._store.lock(self.name, message.sequence, message.locked_until_ms)
 
-    def _lock(self, message: Message, now: int) -> None:
-        message.lock_token = uuid.uuid4().bytes_le
-        self._locked[message.lock_token] = message
-        self._set_lock_end(message, now)
-
-    def _set_lock_end(self, message: Message, now: int) -> None:
-        assert message.lock_token is not None  # noqa: S101 - both callers hold a lock, for the type checker
-        message.locked_until_ms = now + self.properties.lock_ms
-        heapq.heappush(self._lock_ends, (message.locked_until_ms, message.lock_token))
+    def _numbered(self, sequence: int, state: State) -> Message:
+        message = self._messages.get(sequence)
+        if message is None or message.state is not state or message.lock_token:
+            raise QueueError(NOT_FOUND, f"There is no {state.name.lower()} message {sequence} to be had.", 404)
+        return message
 
     # ---- settling
 
     def complete(self, token: bytes) -> None:
-        """Done: the message is gone. This and the next four raise QueueError when the lock is lost."""
+        """Done: the message is gone. This and the next five raise QueueError when the lock is lost."""
         self._delete(self._unlock(token))
 
     def abandon(self, token: bytes) -> None:
         """Failed: one more delivery counted, and back."""
-        message = self._unlock(token)
-        message.delivery_count += 1
-        self._back(message)
+        self._failed(self._unlock(token))
 
     def release(self, token: bytes) -> None:
         """Never looked at: back, with nothing counted."""
@@ -242,32 +176,46 @@ class Queue:
         self._to_dead_letters(self._unlock(token), reason, description)
 
     def renew(self, token: bytes) -> int:
-        """Hold the lock for another whole duration; until when. Raises QueueError."""
-        message = self._locked.get(token)
-        if message is None:
-            raise _lock_lost()
-        self._set_lock_end(message, self._now())
+        """Hold the lock for another whole duration; until when."""
+        message = self._holding(token)
+        self._set_lock_end(message, token)
         return message.locked_until_ms
 
-    def cancel(self, sequence: int) -> None:
-        """Take back a scheduled message. Raises QueueError."""
-        message = self._messages.get(sequence)
-        if message is None or message.state is not State.SCHEDULED:
-            raise QueueError(NOT_FOUND, f"there is no scheduled message {sequence}", 404)
-        self._delete(message)
+    def cancel(self, sequences: Sequence[int]) -> None:
+        """Take back scheduled messages, all or none. Raises QueueError."""
+        for message in [self._numbered(sequence, State.SCHEDULED) for sequence in dict.fromkeys(sequences)]:
+            self._delete(message)
 
-    def _unlock(self, token: bytes) -> Message:
-        message = self._locked.pop(token, None)
-        if message is None:
-            raise _lock_lost()
-        message.lock_token = None
+    def _holding(self, token: bytes) -> Message:
+        message = self._held.get(token)
+        if message is None or message.locked_until_ms <= self._now():
+            text = "The lock supplied is invalid. Either the lock expired, or the message has already been removed."
+            raise QueueError(LOCK_LOST, text, 410)
         return message
 
-    def _back(self, message: Message) -> None:
+    def _unlock(self, token: bytes) -> Message:
+        message = self._holding(token)
+        self._forget_lock(token, message)
+        return message
+
+    def _forget_lock(self, token: bytes, message: Message) -> None:
+        del self._held[token]
+        self._lock_ends.drop(token)
+        self._store.unlock(self.name, message.sequence)
+        message.lock_token = None
+
+    def _failed(self, message: Message) -> None:
+        message.delivery_count += 1
         limit = self.properties.max_delivery_count
         if self.dead_letters is not None and message.delivery_count >= limit:
             text = f"Message could not be consumed after {limit} delivery attempts."
             self._to_dead_letters(message, "MaxDeliveryCountExceeded", text)
+        else:
+            self._back(message)
+
+    def _back(self, message: Message) -> None:
+        if self._is_over(message):
+            self._expire(message)
             return
         self._update(message)
         if message.state is State.ACTIVE:
@@ -284,62 +232,54 @@ class Queue:
 
     def _delete(self, message: Message) -> None:
         del self._messages[message.sequence]
+        self._scheduled.drop(message.sequence)
+        self._expiring.drop(message.sequence)
         self._store.delete(self.name, message.sequence)
+
+    def _is_over(self, message: Message) -> bool:
+        return message.expires_ms is not None and message.expires_ms <= self._now()
 
     def _expire(self, message: Message) -> None:
         if self.properties.dead_letter_expired:
-            text = "The message expired and was dead lettered."
-            self._to_dead_letters(message, "TTLExpiredException", text)
+            self._to_dead_letters(message, "TTLExpiredException", "The message expired and was dead lettered.")
         else:
             self._delete(message)
 
     def _to_dead_letters(self, message: Message, reason: str | None, description: str | None) -> None:
-        self._delete(message)
-        target = self.dead_letters or self  # dead-lettered again: it stays where it is, with the new reason
         content = message.content
         content.bare = with_dead_letter_properties(content.bare, reason, description)
-        moved = Message(
-            target._next,  # noqa: SLF001 - a queue and its dead-letter queue are one thing
-            content,
-            self._now(),
-            delivery_count=message.delivery_count,
-            source=self.properties.name,
-        )
-        target._add(moved)  # noqa: SLF001 - as above
+        self._delete(message)
+        target = self.dead_letters or self  # dead-lettered again: it stays where it is, with the new reason
+        target._accept(message)  # noqa: SLF001 - a queue and its dead-letter queue are one thing
+
+    def _accept(self, message: Message) -> None:
+        count, source = message.delivery_count, self.properties.name
+        self._add(Message(self._next, message.content, self._now(), delivery_count=count, source=source))
 
     # ---- time
 
     def tick(self) -> None:
         """Do what is due: locks that ran out, schedules that came, messages that expired."""
         now = self._now()
-        while self._lock_ends and self._lock_ends[0][0] <= now:
-            _, token = heapq.heappop(self._lock_ends)
-            held = self._locked.get(token)
-            if held is not None and held.locked_until_ms <= now:
-                self.abandon(token)
-        while self._scheduled and self._scheduled[0][0] <= now:
-            _, sequence = heapq.heappop(self._scheduled)
-            message = self._messages.get(sequence)
-            if message is not None and message.state is State.SCHEDULED:
-                message.state, message.enqueued_ms = State.ACTIVE, now
-                self._update(message)
-                heapq.heappush(self._ready, sequence)
-        while self._expiring and self._expiring[0][0] <= now:
-            _, sequence = heapq.heappop(self._expiring)
-            message = self._messages.get(sequence)
-            if message is not None and not message.lock_token and (message.expires_ms or 0) <= now:
+        for token in self._lock_ends.due(now):
+            message = self._held[token]
+            self._forget_lock(token, message)
+            self._failed(message)
+        for sequence in self._scheduled.due(now):
+            message = self._messages[sequence]
+            message.state, message.enqueued_ms = State.ACTIVE, now
+            self._update(message)
+            self._place(message)
+        for sequence in self._expiring.due(now):
+            message = self._messages[sequence]
+            if not message.lock_token:  # one that is held expires when it comes back
                 self._expire(message)
         if self.dead_letters is not None:
             self.dead_letters.tick()
 
     def next_due(self) -> int | None:
         """When `tick` has something to do."""
-        due = [heap[0][0] for heap in (self._lock_ends, self._scheduled, self._expiring) if heap]
-        if self.dead_letters is not None and (theirs := self.dead_letters.next_due()) is not None:
-            due.append(theirs)
-        return min(due, default=None)
-
-
-def _lock_lost() -> QueueError:
-    text = "The lock supplied is invalid. Either the lock expired, or the message has already been removed."
-    return QueueError(LOCK_LOST, text, 410)
+        due = [each.next() for each in (self._lock_ends, self._scheduled, self._expiring)]
+        if self.dead_letters is not None:
+            due.append(self.dead_letters.next_due())
+        return min((at for at in due if at is not None), default=None)

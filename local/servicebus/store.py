@@ -1,9 +1,10 @@
-"""What outlives the broker: messages and the ids that duplicate detection has seen, in SQLite.
+"""What outlives the broker: messages, their locks, and the ids that duplicate detection has seen, in SQLite.
 
-Writes gather in one transaction; `commit` comes before anything is acknowledged on the wire. Locks are not written:
-a broker that dies gives its locked messages back with their delivery count unchanged.
+Writes gather in one transaction; `commit` comes before anything is acknowledged or delivered on the wire. Locks are
+written so that a broker that died knows which messages somebody held: their deliveries count, see `Queue`.
 """
 
+import fcntl
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,11 +15,17 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
     queue TEXT, sequence INTEGER, state INTEGER, delivery_count INTEGER, scheduled_ms INTEGER, enqueued_ms INTEGER,
     source TEXT, raw BLOB, PRIMARY KEY (queue, sequence)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS locks (queue TEXT, sequence INTEGER, until_ms INTEGER, PRIMARY KEY (queue, sequence))
+    WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (queue TEXT, message_id TEXT, until_ms INTEGER, PRIMARY KEY (queue, message_id))
     WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sequences (queue TEXT PRIMARY KEY, next INTEGER) WITHOUT ROWID;
 """
 DEAD_LETTER_SUFFIX = "/$deadletterqueue"
+
+
+class StoreInUseError(Exception):
+    """Another broker has the file; two would give every message out twice."""
 
 
 class State(IntEnum):
@@ -44,14 +51,24 @@ class Row:
 
 
 class Store:
-    """One file, one writer: the broker's own thread."""
+    """One file, one writer: the broker's own thread. Raises StoreInUseError when another broker has the file."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")  # safe against kill -9; a power cut may lose the last commits
-        self._db.executescript(_SCHEMA)
+        self._owned = path.with_name(f"{path.name}.lock").open("w")
+        try:
+            fcntl.flock(self._owned, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel gives it back, also after kill -9
+        except BlockingIOError:
+            self._owned.close()
+            raise StoreInUseError(f"{path} is in use by another broker: stop that one, or name another --db") from None
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")  # safe against kill -9; a power cut may lose the last commits
+            self._db.executescript(_SCHEMA)
+        except sqlite3.Error:
+            self._owned.close()
+            raise
         self._open = False
 
     def _write(self, sql: str, values: tuple[object, ...]) -> None:
@@ -67,25 +84,16 @@ class Store:
             self._open = False
 
     def close(self) -> None:
-        """Commit, and close the file."""
-        self.commit()
+        """Close the file; what is not committed is gone."""
         self._db.close()
+        self._owned.close()
+
+    # ---- messages
 
     def insert(self, row: Row) -> None:
         """Store a message, in the place of one with the same number."""
-        self._write(
-            "INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                row.queue,
-                row.sequence,
-                row.state,
-                row.delivery_count,
-                row.scheduled_ms,
-                row.enqueued_ms,
-                row.source,
-                row.raw,
-            ),
-        )
+        values = (row.queue, row.sequence, row.state, row.delivery_count, row.scheduled_ms, row.enqueued_ms)
+        self._write("INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*values, row.source, row.raw))
 
     def update(self, queue: str, sequence: int, *, state: State, delivery_count: int, enqueued_ms: int) -> None:
         """Change what changes in a message's life."""
@@ -97,18 +105,6 @@ class Store:
     def delete(self, queue: str, sequence: int) -> None:
         """Forget a message."""
         self._write("DELETE FROM messages WHERE queue = ? AND sequence = ?", (queue, sequence))
-
-    def remember(self, queue: str, message_id: str, until_ms: int) -> None:
-        """Remember an id for duplicate detection."""
-        self._write("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (queue, message_id, until_ms))
-
-    def forget(self, queue: str, before_ms: int) -> None:
-        """Forget ids whose window is over."""
-        self._write("DELETE FROM seen WHERE queue = ? AND until_ms < ?", (queue, before_ms))
-
-    def remember_sequence(self, queue: str, following: int) -> None:
-        """A sequence number is never given twice, also when its message is gone."""
-        self._write("INSERT OR REPLACE INTO sequences VALUES (?, ?)", (queue, following))
 
     def messages(self, queue: str) -> Iterator[Row]:
         """A queue's messages in order."""
@@ -125,32 +121,48 @@ class Store:
                 raw=raw,
             )
 
+    def kept(self) -> dict[str, int]:
+        """How many messages each queue has here, those in its dead-letter queue among them."""
+        kept: dict[str, int] = {}
+        for name, count in self._db.execute("SELECT queue, count(*) FROM messages GROUP BY queue"):
+            queue = str(name).removesuffix(DEAD_LETTER_SUFFIX)
+            kept[queue] = kept.get(queue, 0) + int(count)
+        return kept
+
+    # ---- locks
+
+    def lock(self, queue: str, sequence: int, until_ms: int) -> None:
+        """Somebody holds the message until then."""
+        self._write("INSERT OR REPLACE INTO locks VALUES (?, ?, ?)", (queue, sequence, until_ms))
+
+    def unlock(self, queue: str, sequence: int) -> None:
+        """Nobody holds the message any more."""
+        self._write("DELETE FROM locks WHERE queue = ? AND sequence = ?", (queue, sequence))
+
+    def locked(self, queue: str) -> list[int]:
+        """The messages that somebody held when the last broker ended."""
+        rows = self._db.execute("SELECT sequence FROM locks WHERE queue = ? ORDER BY sequence", (queue,)).fetchall()
+        return [int(sequence) for (sequence,) in rows]
+
+    # ---- numbers and ids
+
+    def remember(self, queue: str, message_id: str, until_ms: int) -> None:
+        """Remember an id for duplicate detection."""
+        self._write("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (queue, message_id, until_ms))
+
+    def forget(self, queue: str, message_id: str) -> None:
+        """Forget an id whose window is over."""
+        self._write("DELETE FROM seen WHERE queue = ? AND message_id = ?", (queue, message_id))
+
     def seen(self, queue: str) -> Iterator[tuple[str, int]]:
         """A queue's remembered ids, the oldest first."""
         yield from self._db.execute("SELECT message_id, until_ms FROM seen WHERE queue = ? ORDER BY until_ms", (queue,))
+
+    def remember_sequence(self, queue: str, following: int) -> None:
+        """A sequence number is never given twice, also when its message is gone."""
+        self._write("INSERT OR REPLACE INTO sequences VALUES (?, ?)", (queue, following))
 
     def next_sequence(self, queue: str) -> int:
         """The number for the queue's next message."""
         found = self._db.execute("SELECT next FROM sequences WHERE queue = ?", (queue,)).fetchone()
         return int(found[0]) if found else 1
-
-    def queues(self) -> set[str]:
-        """The queues that have messages here, dead-letter queues under the name of their queue."""
-        rows = self._db.execute("SELECT DISTINCT queue FROM messages").fetchall()
-        return {str(name).removesuffix(DEAD_LETTER_SUFFIX) for (name,) in rows}
-
-
-def queue_counts(path: Path) -> dict[str, dict[str, int]]:
-    """For each queue with messages: how many are active, deferred, scheduled, and dead-lettered; read-only."""
-    counts: dict[str, dict[str, int]] = {}
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        rows = db.execute("SELECT queue, state, count(*) FROM messages GROUP BY queue, state ORDER BY queue").fetchall()
-    finally:
-        db.close()
-    for queue, state, count in rows:
-        name = str(queue).removesuffix(DEAD_LETTER_SUFFIX)
-        kind = "dead-lettered" if name != queue else State(state).name.lower()
-        of_queue = counts.setdefault(name, {})
-        of_queue[kind] = of_queue.get(kind, 0) + int(count)
-    return counts

@@ -4,7 +4,6 @@ for the SQL engine of this process, which reads nothing but DuckDB.
 As in the pandas engine a value matches when the expression is found anywhere in it. The expressions are RE2's.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,7 +34,7 @@ class MatchRegex(ColumnValuesMatchRegex):
     """expect_column_values_to_match_regex."""
 
     @column_condition_partial(engine=SqlAlchemyExecutionEngine)
-    def _sqlalchemy(cls, column: Any, regex: str, **_: Any) -> Any:  # noqa: N805 - the decorator makes it a classmethod
+    def _sqlalchemy(cls, column: Any, regex: Any, _dialect: Any, **_: Any) -> Any:  # noqa: N805 - the decorator makes it a classmethod
         return _found(column, regex)
 
 
@@ -43,7 +42,7 @@ class NotMatchRegex(ColumnValuesNotMatchRegex):
     """expect_column_values_to_not_match_regex."""
 
     @column_condition_partial(engine=SqlAlchemyExecutionEngine)
-    def _sqlalchemy(cls, column: Any, regex: str, **_: Any) -> Any:  # noqa: N805 - the decorator makes it a classmethod
+    def _sqlalchemy(cls, column: Any, regex: Any, _dialect: Any, **_: Any) -> Any:  # noqa: N805 - the decorator makes it a classmethod
         return sa.not_(_found(column, regex))
 
 
@@ -51,7 +50,7 @@ class MatchRegexList(ColumnValuesMatchRegexList):
     """expect_column_values_to_match_regex_list."""
 
     @column_condition_partial(engine=SqlAlchemyExecutionEngine)
-    def _sqlalchemy(cls, column: Any, regex_list: Sequence[str], match_on: str, **_: Any) -> Any:  # noqa: N805
+    def _sqlalchemy(cls, column: Any, regex_list: Any, match_on: Any, _dialect: Any, **_: Any) -> Any:  # noqa: N805
         together = sa.or_ if match_on == "any" else sa.and_
         return together(*(_found(column, regex) for regex in regex_list))
 
@@ -60,5 +59,5 @@ class NotMatchRegexList(ColumnValuesNotMatchRegexList):
     """expect_column_values_to_not_match_regex_list."""
 
     @column_condition_partial(engine=SqlAlchemyExecutionEngine)
-    def _sqlalchemy(cls, column: Any, regex_list: Sequence[str], **_: Any) -> Any:  # noqa: N805
+    def _sqlalchemy(cls, column: Any, regex_list: Any, _dialect: Any, **_: Any) -> Any:  # noqa: N805
         return sa.and_(*(sa.not_(_found(column, regex)) for regex in regex_list))

@@ -5,9 +5,8 @@ and parked messages beside them.
 """
 
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -39,28 +38,20 @@ CREATE TABLE IF NOT EXISTS parked (
 
 
 class SqliteLedger:
-    """Ledger, Approvals and Parking in one file. A connection a thread; a write is one immediate transaction."""
+    """Ledger, Approvals and Parking in one file. A connection for each call; a write is one immediate transaction."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._thread = threading.local()
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._reading() as db:
-            db.executescript(_SCHEMA)
-
-    def _db(self) -> sqlite3.Connection:
-        db: sqlite3.Connection | None = getattr(self._thread, "db", None)
-        if db is None:
-            db = sqlite3.connect(self._path, timeout=30, isolation_level=None)
             db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=FULL")
-            self._thread.db = db
-        return db
+            db.executescript(_SCHEMA)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         try:
-            yield self._db()
+            with closing(sqlite3.connect(self._path, timeout=30, isolation_level=None)) as db:
+                yield db
         except sqlite3.OperationalError as error:
             raise Unreachable(f"the ledger {self._path}: {error}") from error
 
@@ -74,12 +65,6 @@ class SqliteLedger:
             finally:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
-
-    def close(self) -> None:
-        """Close this thread's connection."""
-        if getattr(self._thread, "db", None) is not None:
-            self._thread.db.close()
-            self._thread.db = None
 
     def record(self, facts: Sequence[Fact]) -> Sequence[bool]:
         one_story(facts)

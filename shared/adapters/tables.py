@@ -32,10 +32,13 @@ def to_parquet(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, targ
     """Write the landed CSV as Parquet, streaming, and show it as the view `batch`.
 
     Parquet because the check scans it some thirty times, and a CSV is parsed anew each time. Columns that the use
-    case gives a type have that type; the others look as DuckDB finds them. Raises duckdb.Error for what is no CSV.
+    case gives a type have that type; the others look as DuckDB finds them. Nothing else is left to its sniffer, which
+    skips leading lines until the rest looks regular. Raises duckdb.Error for what is no CSV.
     """
     nulls = ", ".join(quoted(value) for value in spec.null_values)
-    options = f"header = true, sample_size = 50000, nullstr = [{nulls}]"
+    options = (
+        f"""header = true, skip = 0, delim = ',', quote = '"', escape = '"', sample_size = 50000, nullstr = [{nulls}]"""
+    )
     source = quoted(str(file))
     found = db.sql(f"DESCRIBE SELECT * FROM read_csv({source}, all_varchar = true, {options})").fetchall()
     typed = {name: spec.columns[name] for name, *_ in found if name in spec.columns}

@@ -67,11 +67,9 @@ def settings(settings_values: dict[str, str], engine: Engine) -> Settings:
 
 
 @pytest.fixture
-def ledger(settings: Settings) -> Iterator[SqliteLedger]:
+def ledger(settings: Settings) -> SqliteLedger:
     """The app's own ledger, read beside it."""
-    opened = bootstrap.ledger_of(settings)
-    yield opened
-    opened.close()
+    return bootstrap.ledger_of(settings)
 
 
 @pytest.fixture

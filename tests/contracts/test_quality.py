@@ -1,0 +1,258 @@
+"""Quality: Great Expectations over DuckDB. What is bad has failed, what cannot be asked is misconfigured, and nothing
+passes that was not checked.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.adapters.great_expectations import GreatExpectations
+from shared.domain.quality import CheckReport, ExpectationOutcome
+from shared.domain.usecase import DataSpec
+from shared.domain.verdicts import Severity, Verdict
+
+CSV = "origin,x,name\nJFK,1,ab1\nLGA,2,cd2\nJFK,,ef3\n"
+PASSED, FAILED, MISCONFIGURED = Verdict.PASSED, Verdict.FAILED, Verdict.MISCONFIGURED
+
+type Expectation = dict[str, Any]
+
+
+def expect(kind: str, severity: str = "critical", **kwargs: Any) -> Expectation:
+    return {"type": f"expect_{kind}", "kwargs": kwargs, "severity": severity}
+
+
+def check(
+    folder: Path,
+    *suite: Expectation,
+    text: str | bytes = CSV,
+    columns: dict[str, str] | None = None,
+    memory: str = "500MB",
+    expectations: str = "",
+) -> CheckReport:
+    file = folder / "batch.csv"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    spec = DataSpec(
+        arrives="landing/*.csv",
+        expectations=expectations or json.dumps({"expectations": list(suite)}),
+        table="silver/t",
+        partition_by="origin",
+        columns=columns or {},
+        null_values=("", "NA"),
+    )
+    before = file.read_bytes()
+    report = GreatExpectations(memory).check(file, spec)
+    assert file.read_bytes() == before
+    return report
+
+
+def only(report: CheckReport) -> ExpectationOutcome:
+    (outcome,) = report.expectations
+    return outcome
+
+
+DEMANDS_NAME = expect("column_to_exist", column="name")
+NOT_NULL = expect("column_values_to_not_be_null", column="origin")
+
+JUDGED: list[tuple[str, Expectation, Verdict, int | None]] = [
+    ("between", expect("column_values_to_be_between", column="x", min_value=1, max_value=2), PASSED, 0),
+    ("not between", expect("column_values_to_be_between", column="x", min_value=2), FAILED, 1),
+    ("not null", expect("column_values_to_not_be_null", column="x"), FAILED, 1),
+    ("mostly", expect("column_values_to_not_be_null", column="x", mostly=0.6), PASSED, 1),
+    ("not mostly enough", expect("column_values_to_not_be_null", column="x", mostly=0.7), FAILED, 1),
+    ("in set", expect("column_values_to_be_in_set", column="origin", value_set=["JFK", "LGA"]), PASSED, 0),
+    ("not in set", expect("column_values_to_be_in_set", column="origin", value_set=["JFK"]), FAILED, 1),
+    ("unique", expect("column_values_to_be_unique", column="name"), PASSED, 0),
+    ("not unique", expect("column_values_to_be_unique", column="origin"), FAILED, 2),
+    ("compound unique", expect("compound_columns_to_be_unique", column_list=["origin", "name"]), PASSED, 0),
+    ("regex", expect("column_values_to_match_regex", column="name", regex="^[a-z]{2}[0-9]$"), PASSED, 0),
+    ("regex anywhere", expect("column_values_to_match_regex", column="name", regex="[0-9]"), PASSED, 0),
+    ("not regex", expect("column_values_to_match_regex", column="name", regex="^a"), FAILED, 2),
+    ("no regex", expect("column_values_to_not_match_regex", column="name", regex="^z"), PASSED, 0),
+    ("one regex", expect("column_values_to_not_match_regex", column="name", regex="^a"), FAILED, 1),
+    ("any regex", expect("column_values_to_match_regex_list", column="name", regex_list=["^a", "^[ce]"]), PASSED, 0),
+    (
+        "all regex",
+        expect("column_values_to_match_regex_list", column="name", regex_list=["^a", "1$"], match_on="all"),
+        FAILED,
+        2,
+    ),
+    ("none of", expect("column_values_to_not_match_regex_list", column="name", regex_list=["^z", "^a"]), FAILED, 1),
+    ("row count", expect("table_row_count_to_be_between", min_value=3, max_value=3), PASSED, None),
+    ("wrong row count", expect("table_row_count_to_be_between", min_value=4), FAILED, None),
+    ("mean", expect("column_mean_to_be_between", column="x", min_value=1, max_value=2), PASSED, None),
+    ("columns", expect("table_columns_to_match_set", column_set=["origin", "x", "name"]), PASSED, None),
+    ("other columns", expect("table_columns_to_match_set", column_set=["origin", "y"]), FAILED, None),
+    ("type", expect("column_values_to_be_in_type_list", column="x", type_list=["BIGINT", "INTEGER"]), PASSED, None),
+    (
+        "pair",
+        expect(
+            "column_pair_values_a_to_be_greater_than_b",
+            column_A="x",
+            column_B="x",
+            or_equal=True,
+            ignore_row_if="either_value_is_missing",
+        ),
+        PASSED,
+        0,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("expectation", "verdict", "unexpected"), [each[1:] for each in JUDGED], ids=[each[0] for each in JUDGED]
+)
+def test_expectation_is_judged_and_counted(
+    expectation: Expectation, verdict: Verdict, unexpected: int | None, tmp_path: Path
+) -> None:
+    report = check(tmp_path, expectation)
+    outcome = only(report)
+    assert (outcome.verdict, outcome.unexpected) == (verdict, unexpected)
+    assert (report.verdict, report.rows) == (verdict, 3)
+    assert outcome.expectation == expectation["type"]
+    assert bool(report.reasons) == (verdict is FAILED)
+
+
+def test_reason_says_what_was_asked_and_what_was_found(tmp_path: Path) -> None:
+    report = check(tmp_path, expect("column_values_to_be_in_set", column="origin", value_set=["JFK"], mostly=0.9))
+    assert report.reasons == ("origin to be in set (value_set JFK) for 90 %: 1 of 3 rows are not, such as LGA",)
+
+
+def test_nulls_break_neither_a_bound_nor_uniqueness_unless_they_are_asked_for(tmp_path: Path) -> None:
+    text = "origin,x\nJFK,NA\nJFK,NA\nLGA,1\n"
+    report = check(
+        tmp_path,
+        expect("column_values_to_be_between", column="x", min_value=0),
+        expect("column_values_to_be_unique", column="x"),
+        expect("column_values_to_not_be_null", column="x"),
+        text=text,
+    )
+    found = {one.expectation.removeprefix("expect_column_values_to_"): one for one in report.expectations}
+    assert {name: (one.verdict, one.unexpected) for name, one in found.items()} == {
+        "be_between": (PASSED, 0),
+        "be_unique": (PASSED, 0),
+        "not_be_null": (FAILED, 2),
+    }
+
+
+def test_compound_uniqueness_with_nulls_counts_what_is_really_there_twice(tmp_path: Path) -> None:
+    text = "origin,name\nJFK,a\nJFK,a\nLGA,\n"
+    unique = expect(
+        "compound_columns_to_be_unique", column_list=["origin", "name"], ignore_row_if="any_value_is_missing"
+    )
+    assert only(check(tmp_path, unique, text=text)).unexpected == 2
+
+
+def test_column_that_the_suite_demands_and_the_file_lacks_is_the_datas_fault(tmp_path: Path) -> None:
+    suite = [
+        DEMANDS_NAME,
+        expect("column_values_to_be_unique", column="name"),
+        expect("compound_columns_to_be_unique", column_list=["origin", "name"]),
+        expect("column_pair_values_to_be_equal", column_A="origin", column_B="name"),
+    ]
+    report = check(tmp_path, *suite, text="origin,x\nJFK,1\n")
+    assert [one.verdict for one in report.expectations] == [FAILED] * 4
+    assert report.verdict is FAILED
+    assert sum("column name is missing" in reason for reason in report.reasons) == 3
+
+
+def test_column_that_nothing_demands_and_the_file_lacks_is_the_suites_fault(tmp_path: Path) -> None:
+    """A misspelt column name must not be called bad data."""
+    report = check(tmp_path, NOT_NULL, expect("column_values_to_be_unique", column="nmae"))
+    assert report.verdict is MISCONFIGURED
+    assert [one.verdict for one in report.expectations if "nmae" in one.column] == [MISCONFIGURED]
+
+
+BROKEN: list[tuple[str, Expectation]] = [
+    ("misspelt", expect("colum_values_to_be_unique", column="name")),
+    ("misspelt warning", expect("colum_values_to_be_unique", severity="warning", column="name")),
+    ("unknown argument", expect("column_values_to_be_between", column="x", minimum=1)),
+    ("no bound", expect("column_values_to_be_between", column="x")),
+    ("mostly in words", expect("column_values_to_not_be_null", column="x", mostly="ninety")),
+    ("mostly over one", expect("column_values_to_not_be_null", column="x", mostly=95)),
+    ("unknown severity", expect("column_values_to_not_be_null", severity="blocker", column="x")),
+    ("no arguments", {"type": "expect_column_values_to_not_be_null"}),
+    ("arguments null", {"type": "expect_column_values_to_not_be_null", "kwargs": None}),
+    ("arguments a list", {"type": "expect_column_values_to_not_be_null", "kwargs": ["x"]}),
+    ("no expression", expect("column_values_to_match_regex", column="name", regex="(")),
+    ("text between numbers", expect("column_values_to_be_between", column="name", min_value=1)),
+    ("neither any nor all", expect("column_values_to_match_regex_list", column="name", regex_list=["a"], match_on="x")),
+]
+
+
+@pytest.mark.parametrize("expectation", [each[1] for each in BROKEN], ids=[each[0] for each in BROKEN])
+def test_expectation_that_cannot_be_asked_is_misconfigured(expectation: Expectation, tmp_path: Path) -> None:
+    """Beside one that passes, so that it is not the emptiness that stops it."""
+    report = check(tmp_path, NOT_NULL, expectation)
+    assert report.verdict is MISCONFIGURED
+    assert any(one.verdict is MISCONFIGURED and one.detail for one in report.expectations)
+
+
+@pytest.mark.parametrize(
+    "expectations",
+    [
+        "", "?", "[]", "{}",
+        '{"expectations": []}', '{"expectations": 1}', '{"expectations": ["x"]}', '{"expectations": [{}]}',
+    ],
+)  # fmt: skip
+def test_suite_that_checks_nothing_never_passes(expectations: str, tmp_path: Path) -> None:
+    assert check(tmp_path, expectations=expectations or " ").verdict is MISCONFIGURED
+
+
+def test_suite_of_warnings_only_never_passes(tmp_path: Path) -> None:
+    report = check(tmp_path, expect("column_values_to_not_be_null", severity="info", column="origin"))
+    assert only(report).verdict is PASSED
+    assert report.verdict is MISCONFIGURED
+
+
+@pytest.mark.parametrize("severity", ["warning", "info"])
+def test_warning_is_recorded_and_does_not_stop(severity: str, tmp_path: Path) -> None:
+    report = check(tmp_path, NOT_NULL, expect("column_values_to_not_be_null", severity=severity, column="x"))
+    warning = next(one for one in report.expectations if one.column == "x")
+    assert (warning.severity, warning.verdict, warning.unexpected) == (Severity.WARNING, FAILED, 1)
+    assert (report.verdict, report.reasons) == (PASSED, ())
+
+
+@pytest.mark.parametrize("text", ["origin,x,name\n", "origin,x,name"], ids=["header", "header-without-newline"])
+def test_file_without_rows_never_passes(text: str, tmp_path: Path) -> None:
+    """Every expectation about values holds for no value."""
+    report = check(tmp_path, NOT_NULL, text=text)
+    assert (report.verdict, report.rows) == (FAILED, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [(bytes(range(256)) * 10, {}), ("origin,x\nJFK,abc\n", {"x": "BIGINT"}), (b"origin,x\n\xff\xfe\x00,1\n", {})],
+    ids=["binary", "not-the-columns-type", "no-utf8"],
+)
+def test_file_that_cannot_be_read_has_failed_and_says_why(
+    text: str | bytes, columns: dict[str, str], tmp_path: Path
+) -> None:
+    report = check(tmp_path, NOT_NULL, text=text, columns=columns)
+    assert report.verdict is FAILED
+    assert "batch.csv can be read" in report.reasons[0]
+
+
+def test_ragged_file_never_passes(tmp_path: Path) -> None:
+    text = "origin,x,name\nJFK,1\nLGA,2,a,b,c\n"
+    assert check(tmp_path, NOT_NULL, DEMANDS_NAME, text=text).verdict is FAILED
+
+
+def test_too_little_memory_is_not_called_bad_data(tmp_path: Path) -> None:
+    text = "origin,x\n" + "".join(f"JFK,{number}\n" for number in range(300_000))
+    report = check(tmp_path, NOT_NULL, text=text, memory="1MB")
+    assert report.verdict is MISCONFIGURED
+    assert "CHECK_MEMORY_LIMIT" in report.reasons[0]
+
+
+def test_fingerprint_is_that_of_the_suites_text(tmp_path: Path) -> None:
+    one, other = check(tmp_path, NOT_NULL), check(tmp_path, NOT_NULL, DEMANDS_NAME)
+    assert one.suite == check(tmp_path, NOT_NULL).suite
+    assert one.suite != other.suite
+
+
+def test_column_types_are_the_use_cases_where_it_gives_them(tmp_path: Path) -> None:
+    text = "origin,code\nJFK,007\n"
+    as_text = expect("column_values_to_be_in_set", column="code", value_set=["007"])
+    assert check(tmp_path, as_text, text=text, columns={"code": "VARCHAR"}).verdict is PASSED
