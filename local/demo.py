@@ -99,7 +99,7 @@ class _Show:
     def _by_hand(self) -> None:
         client, champion = self.proof.mlflow(), self.proof.champion()
         source = client.get_model_version(MODEL, champion).source
-        version = client.create_model_version(MODEL, source, description="from a notebook").version
+        version = client.create_model_version(MODEL, source, model_id=source.removeprefix("models:/")).version
         self.narrator.say(f"a colleague registers version {version} from a notebook, with no evidence")
         story = identity.story_of_version(MODEL, version)
         self.names[story] = f"{MODEL}@{version}"
