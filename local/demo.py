@@ -4,7 +4,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from shared.domain import facts as f
 from shared.domain import identity
 from shared.domain import story as stories
 from shared.ports import Ledger
-from shared.views.sentences import sentence
 
 FAILED = 1
 
@@ -99,7 +98,9 @@ class _Show:
     def _by_hand(self) -> None:
         client, champion = self.proof.mlflow(), self.proof.champion()
         source = client.get_model_version(MODEL, champion).source
-        version = client.create_model_version(MODEL, source, model_id=source.removeprefix("models:/")).version
+        version = client.create_model_version(
+            MODEL, source, model_id=source.removeprefix("models:/"), await_creation_for=0
+        ).version
         self.narrator.say(f"a colleague registers version {version} from a notebook, with no evidence")
         story = identity.story_of_version(MODEL, version)
         self.names[story] = f"{MODEL}@{version}"
@@ -157,13 +158,13 @@ class _Show:
     def summary(self, seconds: float) -> None:
         """What was told, what was found, and where to look next."""
         table = Table(title="\nWhat happened", title_justify="left", title_style="bold", show_edge=False)
-        for column in ("story", "of", "facts", "seconds", "ended with"):
-            table.add_column(column, overflow="fold")
+        for column in ("story", "of", "facts", "seconds", "outcome"):
+            table.add_column(column, overflow="fold", justify="right" if column in {"facts", "seconds"} else "left")
         for story, name in self.names.items():
             facts = self.ledger.story(story)
             if facts:
                 took = f"{(facts[-1].at - facts[0].at).total_seconds():.1f}"
-                table.add_row(story, name, str(len(facts)), took, sentence(facts[-1]))
+                table.add_row(story, name, str(len(facts)), took, _outcome(facts))
         self.console.print(table)
         self._slots()
         spent = ", ".join(f"{name} {value:.0f} s" for name, value in self.seconds.items())
@@ -186,6 +187,7 @@ class _Show:
         )
 
     def _slots(self) -> None:
+        self.console.print("\n[bold]Promoted, and scored with[/]")
         for story in self.names:
             for fact in self.ledger.story(story):
                 if isinstance(fact, f.VersionPromoted):
@@ -193,3 +195,19 @@ class _Show:
                     self.console.print(f"  {MODEL}@{fact.version}  {why}: {fact.reason}", highlight=False)
         for origin in ORIGINS:
             self.console.print(f"  {GOLD}  {origin}  {self.proof.rows(GOLD, origin=origin):>7,} rows", highlight=False)
+
+
+def _outcome(story: Sequence[f.Fact]) -> str:
+    """How it ended, in a few words."""
+    reverted, rejected = stories.last(story, f.PromotionReverted), stories.last(story, f.VersionRejected)
+    quarantined, promoted = stories.last(story, f.DataQuarantined), stories.last(story, f.VersionPromoted)
+    finished = stories.last(story, f.ScoringFinished)
+    if quarantined is not None:
+        return f"quarantined, {len(quarantined.reasons)} expectations failed"
+    if reverted is not None:
+        return f"rejected; {reverted.slot} put back to version {reverted.restored}"
+    if rejected is not None:
+        return f"version {rejected.version} rejected"
+    if promoted is not None and finished is not None:
+        return f"version {promoted.version} promoted, {finished.rows:,} rows scored"
+    return f"stopped at {story[-1].kind}"

@@ -7,7 +7,7 @@ from datetime import datetime
 from rich.console import Console
 from rich.table import Table
 
-from shared.domain.facts import Fact
+from shared.domain.facts import DataQuarantined, Fact
 from shared.ports import Ledger
 from shared.views.sentences import sentence
 
@@ -63,8 +63,15 @@ class Narrator:
         line.add_column(width=9, justify="right", style="dim")
         line.add_column(width=18, style=_STYLES.get(fact.kind, "green"), no_wrap=True)
         line.add_column(ratio=1)
-        line.add_row(f"+{(fact.at - began).total_seconds():.1f} s", fact.kind, sentence(fact))
+        line.add_row(f"+{(fact.at - began).total_seconds():.1f} s", fact.kind, _words(fact))
         return line
+
+
+def _words(fact: Fact) -> str:
+    """Its sentence; the reasons of a quarantine one a line."""
+    if isinstance(fact, DataQuarantined):
+        return "\n".join(["quarantined:", *(f"- {reason}" for reason in fact.reasons)])
+    return sentence(fact)
 
 
 _STYLES = {

@@ -6,6 +6,7 @@ import os
 import tempfile
 import threading
 from pathlib import Path
+from string import Template
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters import tables
@@ -26,9 +27,10 @@ _COLUMNS_EXIST = (
     "expect_table_columns_to_match_set",
     "expect_table_columns_to_match_ordered_list",
 )
-
-
 _COLUMNS = ("column", "column_A", "column_B")
+
+SHOWN = 3
+"""So many of the values that break an expectation are named."""
 
 
 class GreatExpectations:
@@ -95,9 +97,8 @@ def _validate(
                 ).to_domain_obj()
             )
         except Exception as error:  # noqa: BLE001 - whatever it raises, the suite is wrong, and says how
-            asked = _words(each["type"], ", ".join(_named_columns(each["kwargs"])), each["kwargs"])
             detail = _text(" ".join(str(error).split()))
-            outcomes.append(_stopped(each["type"], asked, detail, Verdict.MISCONFIGURED))
+            outcomes.append(_stopped(each["type"], _asked(each), detail, Verdict.MISCONFIGURED))
     if runnable:
         results = _batch(gx, db).validate(
             gx.ExpectationSuite(name="suite", expectations=runnable), result_format="BASIC"
@@ -129,15 +130,25 @@ def _of_result(result: Any) -> ExpectationOutcome:
     unexpected = found.get("unexpected_count")
     detail = ""
     if not result.success:
-        if unexpected is not None:
-            sample = ", ".join(dict.fromkeys(str(one) for one in found.get("partial_unexpected_list", [])[:20]))
-            detail = f"{unexpected} of {found.get('element_count')} rows are not" + (
-                f", such as {sample[:120]}" if sample else ""
-            )
-        else:
-            observed = found.get("observed_value", found.get("details"))
-            detail = f"found {_text(observed)}" if observed not in (None, "", {}) else "it is not"
+        detail = _found(found) if unexpected is None else f"{unexpected} of {found.get('element_count')} rows are not"
+        sample = list(dict.fromkeys(_value(one) for one in found.get("partial_unexpected_list", [])))[:SHOWN]
+        if unexpected is not None and sample:
+            detail += f", such as {'; '.join(sample)}"
     return _outcome(each, Verdict.PASSED if result.success else Verdict.FAILED, detail, unexpected)
+
+
+def _found(result: dict[str, Any]) -> str:
+    """What was found where the expectation is about the whole table."""
+    mismatched = (result.get("details") or {}).get("mismatched")
+    if isinstance(mismatched, dict):  # of columns
+        return ", ".join(f"{how} {_text(names)}" for how, names in sorted(mismatched.items()) if names)
+    observed = result.get("observed_value", result.get("details"))
+    return f"found {_text(observed)}" if observed not in (None, "", {}) else "it is not"
+
+
+def _value(value: object) -> str:
+    """A value that breaks an expectation, or those of several columns."""
+    return _text(list(value.values()) if isinstance(value, dict) else value)
 
 
 def _raised(exception_info: Any) -> str:
@@ -148,13 +159,12 @@ def _raised(exception_info: Any) -> str:
 
 def _outcome(each: dict[str, Any], verdict: Verdict, detail: str, unexpected: int | None) -> ExpectationOutcome:
     kwargs = {key: value for key, value in each["kwargs"].items() if key != "batch_id"}
-    column = ", ".join(_named_columns(kwargs))
     return ExpectationOutcome(
         expectation=each["type"],
-        column=column,
+        column=", ".join(_named_columns(kwargs)),
         severity=SEVERITIES.get(str(each.get("severity", "critical")), Severity.BLOCKING),
         verdict=verdict,
-        asked=_words(each["type"], column, kwargs),
+        asked=_asked({**each, "kwargs": kwargs}),
         unexpected=unexpected,
         detail=detail,
     )
@@ -171,14 +181,23 @@ def _stopped(expectation: str, asked: str, detail: str, verdict: Verdict) -> Exp
     )
 
 
-def _words(kind: str, column: str, kwargs: dict[str, Any]) -> str:
-    """The expectation as a sentence: its own name, in words, with its arguments."""
-    words = kind.removeprefix("expect_").replace("column_values_", "").replace("_", " ")
-    skip = {*_COLUMNS, "column_list", "mostly"}
-    arguments = ", ".join(f"{name} {_text(value)}" for name, value in kwargs.items() if name not in skip)
-    mostly = kwargs.get("mostly", 1)
-    share = f" for {100 * mostly:g} %" if isinstance(mostly, int | float) and mostly != 1 else ""
-    return f"{column + ' ' if column else ''}{words}{' (' + arguments + ')' if arguments else ''}{share}"
+def _asked(each: dict[str, Any]) -> str:
+    """The expectation as Great Expectations itself words it; by its name where it cannot."""
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+    from great_expectations.expectations.registry import get_renderer_impl
+
+    try:
+        (_, render) = get_renderer_impl(each["type"], "renderer.prescriptive") or ("", None)
+        configuration = ExpectationConfiguration(type=each["type"], kwargs=each["kwargs"])
+        rendered: Any = render and render(
+            configuration=configuration, runtime_configuration={"include_column_name": True}
+        )
+        text = rendered[0].string_template
+        words = Template(text["template"]).safe_substitute(text["params"])
+    except Exception:  # noqa: BLE001 - it renders only what it can also run
+        columns = ", ".join(_named_columns(each["kwargs"]))
+        words = f"{columns} {each['type'].removeprefix('expect_').replace('_', ' ')}"
+    return _text(words.strip().rstrip(".").replace(".0 ", " ").removesuffix(".0"))
 
 
 def _text(value: object) -> str:

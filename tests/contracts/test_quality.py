@@ -116,7 +116,9 @@ def test_expectation_is_judged_and_counted(
 
 def test_reason_says_what_was_asked_and_what_was_found(tmp_path: Path) -> None:
     report = check(tmp_path, expect("column_values_to_be_in_set", column="origin", value_set=["JFK"], mostly=0.9))
-    assert report.reasons == ("origin to be in set (value_set JFK) for 90 %: 1 of 3 rows are not, such as LGA",)
+    assert report.reasons == (
+        "origin values must belong to this set: JFK, at least 90 % of the time: 1 of 3 rows are not, such as LGA",
+    )
 
 
 def test_nulls_break_neither_a_bound_nor_uniqueness_unless_they_are_asked_for(tmp_path: Path) -> None:
