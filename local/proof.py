@@ -47,14 +47,17 @@ class Proof:
 
         opened = DeltaTable(f"{self._settings.lake_root}/{table}", version=version)
         filters = [(column, "=", value) for column, value in where.items()]
-        return int(opened.to_pyarrow_table(partitions=filters or None, columns=["flight"]).num_rows)
+        return int(opened.to_pyarrow_table(filters=filters or None, columns=["flight"]).num_rows)
 
     def of_loop(self, story: str, *, version: str) -> None:
         """A story from arrival to a decision, and to gold where the decision was to promote."""
         told = self._ledger.story(story)
-        for kind in (f.DataArrived, f.BatchChecked, f.DataCommitted, f.TrainingStarted, f.TrainingFinished,
-                     f.VersionRegistered, f.VersionJudged):  # fmt: skip
+        for kind in (f.DataArrived, f.BatchChecked, f.DataCommitted, f.VersionRegistered, f.VersionJudged):
             self.expect(f"{kind.__name__} facts of {story}", len(stories.of_kind(told, kind)), 1)
+        started, ended = (stories.of_kind(told, kind) for kind in (f.TrainingStarted, f.TrainingFinished))
+        lost = [one for one in ended if one.result is RunResult.LOST]
+        self.expect(f"trainings of {story}, beside those that were lost", len(started) - len(lost), 1)
+        self.expect(f"trainings of {story} that ended", len(ended), len(started))
         if (committed := stories.last(told, f.DataCommitted)) is not None:
             before = self.rows(SILVER, committed.delta_version - 1) if committed.delta_version > 1 else 0
             here = self.rows(SILVER, committed.delta_version)

@@ -83,7 +83,7 @@ def test_story_completes_after_kill(server: str, at: type[f.Fact], tmp_path: Pat
 
 def _runs(home: Path) -> list[int]:
     """Every run that the workspace ever started: each costs money."""
-    with sqlite3.connect(next((home / "databricks").rglob("*.db"))) as db:
+    with sqlite3.connect(home / "databricks/ws1/workspace.sqlite") as db:
         rows = db.execute("SELECT run_id FROM runs").fetchall()
     db.close()
     return [int(run) for (run,) in rows]
