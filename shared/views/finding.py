@@ -1,6 +1,7 @@
 """From what an operator has in hand to the stories behind it."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from functools import partial
 from urllib.parse import unquote, urlsplit
 
@@ -15,15 +16,20 @@ PREFIXES_OF = 5000
 
 WHAT_LEADS = "a story id (or its first 6 digits), a file, a job_run_id, an mlflow_run_id, MODEL@VERSION or MODEL@ALIAS"
 
+_VERSION_PAGE = re.compile(r"models/([^/]+)/versions?/([^/?]+)")
+_RUN_PAGE = re.compile(r"runs?/([^/?]+)")
+
 
 def find_stories(ledger: Ledger, text: str, approvals: Approvals) -> Sequence[str]:
     """The stories that the text leads to, the likeliest first; empty when there is none.
 
-    It is a story id or a prefix that only one has; a file (container/path, path, name or URL); a job_run_id; an
-    mlflow_run_id; MODEL@VERSION; or MODEL@ALIAS, the version that is approved for it.
+    It is a story id or a prefix that only one has; a file (container/path, path, name, URL, or where it was landed
+    from the landing folder's name on); a job_run_id; an mlflow_run_id; MODEL@VERSION; MODEL@ALIAS, the version that is
+    approved for it; or the address of a run's or a model version's page.
     """
-    ways = (_with_id, _led_to, partial(_by_alias, approvals), _by_url, _by_prefix)
-    return next((found for way in ways if (found := way(ledger, text))), ()) if text else ()
+    ways = (_with_id, _led_to, partial(_by_alias, approvals), _by_url, _by_place, _by_prefix)
+    asked = text.strip()
+    return next((found for way in ways if (found := way(ledger, asked))), ()) if asked else ()
 
 
 def _with_id(ledger: Ledger, text: str) -> Sequence[str]:
@@ -54,7 +60,26 @@ def _by_alias(approvals: Approvals, ledger: Ledger, text: str) -> Sequence[str]:
 
 
 def _by_url(ledger: Ledger, text: str) -> Sequence[str]:
-    return ledger.find(unquote(urlsplit(text).path).lstrip("/")) if "://" in text else ()
+    if "://" not in text:
+        return ()
+    return next((found for each in _named_by(text) if (found := _led_to(ledger, each))), ())
+
+
+def _named_by(url: str) -> Iterator[str]:
+    """What an address names: a landed file, or the model version or run of an MLflow or Databricks page."""
+    parts = urlsplit(url)
+    path, page = unquote(parts.path).lstrip("/"), unquote(f"{parts.path}/{parts.fragment}")
+    yield path
+    if version := _VERSION_PAGE.search(page):
+        yield identity.model_at(version[1], version[2])
+    yield from reversed(_RUN_PAGE.findall(page))
+
+
+def _by_place(ledger: Ledger, text: str) -> Sequence[str]:
+    """A path on this machine: from some folder on it is what the ledger calls the file. A bare name is not enough."""
+    folders = text.split("/")[1:] if "://" not in text else []
+    ends = ("/".join(folders[start:]) for start in range(len(folders) - 1))
+    return next((found for end in ends if (found := ledger.find(end))), ())
 
 
 def _by_prefix(ledger: Ledger, text: str) -> Sequence[str]:

@@ -145,8 +145,8 @@ def size(count: int) -> str:
 
 
 def many(count: int, noun: str) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """`1 row`, `27,004 rows`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _some(texts: Sequence[str], separator: str, *, shown: int = SHOWN) -> str:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from shared.domain import facts as f
 from shared.domain import story as stories
 from shared.ports import ParkedMessage
+from shared.views.remedies import remedies
 
 
 class State(StrEnum):
@@ -20,15 +21,7 @@ class State(StrEnum):
 
 def attention(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> str:
     """Why a person has to look, or "". A parked message counts while it waits: once replayed, it is history."""
-    on_list = {(one.queue, one.message_id) for one in waiting}
-    told = {(one.queue, one.message_id) for one in stories.of_kind(story, f.Parked)}
-    present = [one for one in story if not isinstance(one, f.Parked) or (one.queue, one.message_id) in on_list]
-    untold = [
-        f"{one.queue}: {one.reason}"
-        for one in waiting
-        if story and one.correlation_id == story[0].story and (one.queue, one.message_id) not in told
-    ]
-    return "; ".join(dict.fromkeys(why for why in (stories.needs_attention(present), *untold) if why))
+    return "; ".join(dict.fromkeys(one.why for one in remedies(story, waiting)))
 
 
 def state_of(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> State:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from shared.ports import Approvals, Ledger, ParkedMessage, Parking
 from shared.views.links import version_url
+from shared.views.remedies import Remedy, of_parked
 from shared.views.states import State
 from shared.views.story import StoryView, story_view
 
@@ -27,6 +28,15 @@ class SlotView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Attention:
+    """One thing that needs a person, and where: a story and its subject, or neither when it belongs to no story."""
+
+    story: str
+    subject: str
+    remedy: Remedy
+
+
+@dataclass(frozen=True, kw_only=True)
 class StatusView:
     """`stories` are the recent ones, newest first, then older ones that are unsettled or have a parked message."""
 
@@ -38,14 +48,31 @@ class StatusView:
 
     @property
     def counts(self) -> Mapping[State, int]:
-        """How many of the stories are in each state."""
+        """How many of the stories shown are in each state."""
         found = Counter(one.state for one in self.stories)
         return {state: found[state] for state in State}
 
     @property
+    def attention(self) -> tuple[Attention, ...]:
+        """All that needs a person, newest first."""
+        of_stories = [
+            Attention(story=one.story, subject=one.subject, remedy=remedy)
+            for one in self.stories
+            for remedy in one.remedies
+        ]
+        told = {one.story for one in self.stories}
+        of_none = [
+            Attention(story="", subject="", remedy=of_parked(one))
+            for one in self.parked
+            if one.correlation_id not in told
+        ]
+        unique = {(one.story, one.remedy): one for one in [*of_stories, *of_none]}
+        return tuple(sorted(unique.values(), key=lambda one: one.remedy.at, reverse=True))
+
+    @property
     def needs_attention(self) -> bool:
         """Does a person have to look?"""
-        return bool(self.parked) or any(one.attention for one in self.stories)
+        return bool(self.attention)
 
 
 def status_view(

@@ -10,6 +10,7 @@ from shared.domain import story as stories
 from shared.domain.verdicts import Severity, Verdict
 from shared.ports import ParkedMessage
 from shared.views.links import Link, links_of
+from shared.views.remedies import Remedy, remedies
 from shared.views.sentences import sentence
 from shared.views.states import State, attention, state_of
 
@@ -21,6 +22,11 @@ class Note:
     verdict: Verdict
     severity: Severity
     text: str
+
+    @property
+    def passed(self) -> bool:
+        """Is there nothing to see?"""
+        return self.verdict is Verdict.PASSED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +43,8 @@ class Moment:
 
 @dataclass(frozen=True, kw_only=True)
 class StoryView:
-    """A story. `attention` says why a person has to look, or is empty; `use_case` is empty where no arrival began it.
+    """A story. `attention` says why a person has to look, or is empty, and `remedies` what to do about it; `use_case`
+    is empty where no arrival began the story.
 
     `duration` is to the last thing it did, or to now while something is left to do.
     """
@@ -48,6 +55,7 @@ class StoryView:
     state: State
     settled: bool
     attention: str
+    remedies: tuple[Remedy, ...]
     started: datetime
     last: datetime
     duration: timedelta
@@ -69,6 +77,7 @@ def story_view(
         state=state_of(story, waiting),
         settled=settled,
         attention=attention(story, waiting),
+        remedies=remedies(story, waiting),
         started=began,
         last=story[-1].at,
         duration=max((own[-1].at if settled else now) - began, timedelta(0)),

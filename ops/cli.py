@@ -1,0 +1,146 @@
+"""The command line: what can be typed, and how a command ends."""
+
+import argparse
+import sqlite3
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ops import acting, checking, reading
+from ops.output import Output
+from ops.source import NothingFound
+from shared.errors import SluiceError
+from shared.views.finding import WHAT_LEADS
+from shared.views.status import RECENT
+
+ERROR = 2
+_EXIT_CODES = "exit codes: {well}; 2 an error (bad arguments, an unreachable ledger, nothing found)"
+_SETTINGS = """Settings come from the environment and, below it, from one file: --settings FILE,
+else ./local.settings.json, else .sluice/local.settings.json, which a local stack writes."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; the exit code. Faults that are to be expected are one message, never a traceback."""
+    options = parser().parse_args(arguments)
+    try:
+        code: int = options.run(options, Output.of(options))
+    except (SluiceError, NothingFound) as error:
+        message = str(error)
+    except BrokenPipeError:
+        raise
+    except sqlite3.Error as error:
+        message = f"the ledger cannot be read: {error}"
+    except OSError as error:
+        message = f"{error.filename or 'ops'}: {error.strerror or error}"
+    else:
+        return code
+    sys.stdout.flush()
+    print(f"ops: {message}", file=sys.stderr)
+    return ERROR
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its help."""
+    root = argparse.ArgumentParser(
+        prog="python -m ops",
+        description="Read and mend what Sluice does: stories, slots, parked messages, use cases.",
+        epilog=_SETTINGS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    root.add_argument("--settings", type=Path, metavar="FILE", help="a local.settings.json")
+    everywhere = argparse.ArgumentParser(add_help=False)
+    everywhere.add_argument(
+        "--settings", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="a local.settings.json"
+    )
+    everywhere.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(group: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, **texts: str) -> _Parser:
+        well = texts.pop("well")
+        return group.add_parser(
+            name,
+            parents=[everywhere],
+            help=texts["description"],
+            epilog=_EXIT_CODES.format(well=well),
+            description=texts["description"],
+        )
+
+    story = command(
+        commands,
+        "story",
+        description="tell one story: its whole timeline, where it stands, what to do, where to read on",
+        well="0 the story is done; 1 it is running, quarantined, rejected, or needs attention",
+    )
+    story.add_argument("which", metavar="ID|FILE|JOB_RUN_ID|MLFLOW_RUN_ID|MODEL@VERSION|MODEL@ALIAS", help=WHAT_LEADS)
+    story.set_defaults(run=reading.story)
+
+    status = command(
+        commands,
+        "status",
+        description="show everything at a glance: what needs attention, slots, recent stories",
+        well="0 nothing needs attention; 1 something does",
+    )
+    status.add_argument(
+        "--limit", type=_count, default=RECENT, metavar="N", help="how many recent stories (default: %(default)s)"
+    )
+    status.set_defaults(run=reading.status)
+
+    parked = command(
+        commands,
+        "parked",
+        description="list the messages that could not succeed and wait for a person",
+        well="0 none; 1 some",
+    )
+    parked.set_defaults(run=reading.parked)
+
+    replay = command(
+        commands,
+        "replay",
+        description="send parked messages to their queues again, and take them off the list",
+        well="0 all were sent; 1 some cannot be, and stay on the list",
+    )
+    which = replay.add_mutually_exclusive_group(required=True)
+    which.add_argument("message", nargs="?", metavar="QUEUE/MESSAGE_ID", help="one message, as `parked` names it")
+    which.add_argument("--all", action="store_true", help="every message of the list")
+    replay.set_defaults(run=acting.replay)
+
+    discard = command(
+        commands,
+        "discard",
+        description="take a parked message off the list without sending it; the ledger keeps it, and why",
+        well="0 it is off the list",
+    )
+    discard.add_argument("message", metavar="QUEUE/MESSAGE_ID", help="the message, as `parked` names it")
+    discard.add_argument("--because", required=True, metavar="TEXT", help="why nobody needs it any more")
+    discard.set_defaults(run=acting.discard)
+
+    usecase = commands.add_parser("usecase", help="work on use cases", description="Work on use cases.")
+    of_usecase = usecase.add_subparsers(dest="of_usecase", metavar="COMMAND", required=True)
+    check = command(
+        of_usecase,
+        "check",
+        description="validate use cases: every fault with file, field and remedy, or what was read",
+        well="0 no fault; 1 faults",
+    )
+    check.add_argument(
+        "folders",
+        nargs="*",
+        type=Path,
+        metavar="FOLDER",
+        help="a use case's folder, or one that holds several (default: USE_CASES, else usecases)",
+    )
+    check.set_defaults(run=checking.check)
+    return root
+
+
+type _Parser = argparse.ArgumentParser
+
+
+def _count(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return count

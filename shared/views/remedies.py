@@ -1,0 +1,82 @@
+"""What needs a person, and what that person can do about it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.domain import facts as f
+from shared.domain import story as stories
+from shared.domain.commands import Queue
+from shared.domain.verdicts import RunResult
+from shared.errors import DEAD_LETTERED, Malformed, Poison, Refused, UnknownUseCase
+from shared.ports import ParkedMessage
+
+_OF_PARKED = {
+    Malformed.reason: "nobody can read it: mend what sent it, then take it off the list",
+    UnknownUseCase.reason: "bring the use case back or name it rightly, then send the message again",
+    Refused.reason: "mend what was refused, then send the message again",
+    Poison.reason: "mend its cause, then send the message again",
+    DEAD_LETTERED: "it failed at every delivery: when what failed works again, send the message again",
+}
+_OF_RUN = {
+    RunResult.CANCELLED: "somebody stopped run {run}: ask why",
+    RunResult.LOST: "the platform lost run {run} and those before it: look at the workspace",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remedy:
+    """One thing that needs a person: why, since when, what to do, and what to type (the arguments of ops), if any."""
+
+    why: str
+    detail: str
+    at: datetime
+    advice: str
+    command: tuple[str, ...] = ()
+
+
+def remedies(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> tuple[Remedy, ...]:
+    """All that a story needs a person for. A parked message counts while it waits: once replayed, it is history."""
+    return tuple(_remedies(story, waiting))
+
+
+def of_parked(message: ParkedMessage) -> Remedy:
+    """What to do about a parked message."""
+    sendable = message.queue in set(Queue)
+    advice = _OF_PARKED.get(message.reason, _OF_PARKED[Poison.reason])
+    if not sendable:
+        advice = "it came on no queue, so it cannot be sent again: land the file again, then take it off the list"
+    name = f"{message.queue}/{message.message_id}"
+    command = ("replay", name) if sendable and message.reason != Malformed.reason else ("discard", name)
+    return Remedy(
+        why=f"{message.queue}: {message.reason}", detail=message.detail, at=message.at, advice=advice, command=command
+    )
+
+
+def _remedies(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> Iterator[Remedy]:
+    for fact in story:
+        why = "" if isinstance(fact, f.Parked) else stories.needs_attention([fact])
+        if why:
+            advice, command = _advice(fact)
+            yield Remedy(why=why, detail="", at=fact.at, advice=advice, command=command)
+    told = {(one.queue, one.message_id) for one in stories.of_kind(story, f.Parked)}
+    for one in waiting:
+        if story and (one.correlation_id == story[0].story or (one.queue, one.message_id) in told):
+            yield of_parked(one)
+
+
+def _advice(fact: f.Fact) -> tuple[str, tuple[str, ...]]:
+    match fact:
+        case f.TrainingFinished():
+            return f"{_read(fact.job_run_id, fact.result)}, mend its cause, then land the file again", ()
+        case f.PartFailed():
+            read = _read(fact.job_run_id, fact.result)
+            return f"{read}, and mend its cause: the next promotion scores every part again", ()
+        case f.BatchChecked():
+            return "the suite is wrong, not the data: mend the suite, then land the file again", ("usecase", "check")
+        case _:
+            return "look at the story", ("story", fact.story)
+
+
+def _read(job_run_id: int, result: RunResult) -> str:
+    return _OF_RUN.get(result, "read what run {run} wrote").format(run=job_run_id)
