@@ -11,9 +11,10 @@ from pathlib import Path
 from local.servicebus.counts import queue_counts, table
 from local.servicebus.properties import QueuesFileError, read_queues
 from local.servicebus.server import Broker
-from local.servicebus.store import Store, StoreInUseError
+from local.servicebus.store import Store, StoreError, unreadable
 
 OK, ERROR = 0, 2
+HIGHEST_PORT = 65535
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,14 +27,14 @@ def main(arguments: list[str] | None = None) -> int:
             print(json.dumps(by_name, indent=2) if options.json else table(counts))
         else:
             asyncio.run(_serve(options.port, options.queues, options.db))
-    except (QueuesFileError, StoreInUseError, FileNotFoundError) as error:
+    except (QueuesFileError, StoreError) as error:
         print(error, file=sys.stderr)
         return ERROR
     except OSError as error:
         print(f"cannot listen on 127.0.0.1:{options.port}: {error.strerror}: choose --port", file=sys.stderr)
         return ERROR
     except sqlite3.Error as error:
-        print(f"{options.db}: {error}: nothing more was acknowledged; is it a database, with room?", file=sys.stderr)
+        print(f"{options.db}: {error}: nothing more was acknowledged; is there room?", file=sys.stderr)
         return ERROR
     return OK
 
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--db", type=Path, required=True, metavar="FILE", help="the file that keeps the messages")
     serving = parser.add_argument_group("serve")
-    serving.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
+    serving.add_argument("--port", type=_port, default=0, help="port on 127.0.0.1 (default: a free one)")
     serving.add_argument(
         "--queues", type=Path, default=Path("infra/queues.json"), metavar="FILE",
         help="the file of the queues (default: %(default)s)",
@@ -55,17 +56,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text} is no port: write a number from 0 to {HIGHEST_PORT}")
+    return int(text)
+
+
 async def _serve(port: int, queues: Path, db: Path) -> None:
     properties = read_queues(queues)
     store = Store(db)
-    kept = store.kept()
+    try:
+        kept = store.kept()
+        broker = Broker(properties, store)
+    except (sqlite3.Error, ValueError) as error:
+        raise StoreError(unreadable(db, error)) from error
     for orphan in sorted(set(kept) - {each.name for each in properties}):
         print(
             f"{db} keeps {kept[orphan]} messages of queue {orphan}, which {queues} does not name:"
             " name it there again to have them",
             file=sys.stderr,
         )
-    broker = Broker(properties, store)
     server = await broker.serve(port)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, broker.stop)

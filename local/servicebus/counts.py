@@ -5,7 +5,7 @@ import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from local.servicebus.store import DEAD_LETTER_SUFFIX, State
+from local.servicebus.store import DEAD_LETTER_SUFFIX, State, StoreError, unreadable
 
 
 @dataclass(kw_only=True)
@@ -24,9 +24,9 @@ class QueueCounts:
 
 
 def queue_counts(db: Path) -> dict[str, QueueCounts]:
-    """The counts of every queue that has, or ever had, a message. Raises FileNotFoundError."""
+    """The counts of every queue that has, or ever had, a message. Raises StoreError."""
     if not db.is_file():
-        raise FileNotFoundError(f"{db} does not exist: name the broker's file with --db")
+        raise StoreError(f"{db} does not exist: name the broker's file with --db")
     counts: dict[str, QueueCounts] = {}
     connection = sqlite3.connect(f"{db.resolve().as_uri()}?mode=ro", uri=True)
     try:
@@ -37,6 +37,8 @@ def queue_counts(db: Path) -> dict[str, QueueCounts]:
             " LEFT JOIN locks USING (queue, sequence) GROUP BY queue, kind",
             (time.time_ns() // 1_000_000,),
         ).fetchall()
+    except sqlite3.Error as error:
+        raise StoreError(unreadable(db, error)) from error
     finally:
         connection.close()
     for name, kind, count in rows:

@@ -49,6 +49,7 @@ _FIXED: dict[int, tuple[struct.Struct, Callable[[Any], Any]]] = {
         (0x83, "q", Timestamp),
     )
 }  # fmt: skip
+_SIZED = frozenset((*_BINARIES, *_STRINGS, *_SYMBOLS, *_LISTS, *_MAPS, *_ARRAYS))
 _OPAQUE = {0x73: 4, 0x74: 4, 0x84: 8, 0x94: 16}  # char, decimal32, decimal64, decimal128
 _WIDTHS = {
     **dict.fromkeys(_EMPTY, 0),
@@ -77,6 +78,7 @@ def skip(data: bytes, position: int) -> int:
                 missing += 1  # a descriptor and a value
                 continue
             if (width := _WIDTHS.get(code)) is None:
+                _must_be_sized(code)
                 width, position = _size(data, position, wide=bool(code & 0x10))
             position += width
             missing -= 1
@@ -108,6 +110,7 @@ def _decode_as(code: int, data: bytes, position: int, depth: int) -> tuple[Any, 
         return uuid.UUID(bytes=_take(data, position, 16)), position + 16
     if code in _OPAQUE:
         return Opaque(code, _take(data, position, _OPAQUE[code])), position + _OPAQUE[code]
+    _must_be_sized(code)
     wide = bool(code & 0x10)
     size, start = _size(data, position, wide=wide)
     end = start + size
@@ -117,14 +120,12 @@ def _decode_as(code: int, data: bytes, position: int, depth: int) -> tuple[Any, 
         return Symbol(str(_take(data, start, size), "ascii")), end
     if code in _BINARIES:
         return _take(data, start, size), end
-    if code in _LISTS or code in _MAPS or code in _ARRAYS:
-        if end > len(data):
-            raise DecodeError("a list, map or array ends after the data")
-        if depth >= MAX_DEPTH:
-            raise DecodeError(f"values nested more than {MAX_DEPTH} deep")
-        count, start = _size(data, start, wide=wide)
-        return (_array if code in _ARRAYS else _compound)(code, data, start, end, count, depth=depth + 1), end
-    raise DecodeError(f"there is no constructor 0x{code:02x}")
+    if end > len(data):
+        raise DecodeError("a list, map or array ends after the data")
+    if depth >= MAX_DEPTH:
+        raise DecodeError(f"values nested more than {MAX_DEPTH} deep")
+    count, start = _size(data, start, wide=wide)
+    return (_array if code in _ARRAYS else _compound)(code, data, start, end, count, depth=depth + 1), end
 
 
 def _compound(code: int, data: bytes, position: int, end: int, count: int, *, depth: int) -> Any:
@@ -161,6 +162,11 @@ def _array(_code: int, data: bytes, position: int, end: int, count: int, *, dept
     if position != end:
         raise DecodeError("an array is not as long as it says")
     return values
+
+
+def _must_be_sized(code: int) -> None:
+    if code not in _SIZED:
+        raise DecodeError(f"there is no constructor 0x{code:02x}")
 
 
 def _size(data: bytes, position: int, *, wide: bool) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 BAD_ARGUMENT = "com.microsoft:argument-error"
 LOCK_LOST = "com.microsoft:message-lock-lost"
 NOT_FOUND = "com.microsoft:message-not-found"
+NOT_ALLOWED = "amqp:not-allowed"
 LONGEST_ID = 128
 
 

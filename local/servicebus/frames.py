@@ -12,17 +12,19 @@ AMQP_HEADER, SASL_HEADER = b"AMQP\x00\x01\x00\x00", b"AMQP\x03\x01\x00\x00"
 AMQP_FRAME, SASL_FRAME = 0, 1
 
 OPEN, BEGIN, ATTACH, FLOW, TRANSFER, DISPOSITION, DETACH, END, CLOSE = range(0x10, 0x19)
-SASL_MECHANISMS, SASL_OUTCOME = 0x40, 0x44
+SASL_MECHANISMS, SASL_INIT, SASL_OUTCOME = 0x40, 0x41, 0x44
 RECEIVED, ACCEPTED, REJECTED, RELEASED, MODIFIED = range(0x23, 0x28)
 ERROR = 0x1D
 
-DECODE_ERROR, FRAMING_ERROR, INTERNAL_ERROR, INVALID_FIELD, NOT_ALLOWED = (
+DECODE_ERROR, FRAMING_ERROR, INTERNAL_ERROR, INVALID_FIELD, NOT_ALLOWED, LIMIT_EXCEEDED = (
     "amqp:decode-error",
     "amqp:connection:framing-error",
     "amqp:internal-error",
     "amqp:invalid-field",
     "amqp:not-allowed",
+    "amqp:resource-limit-exceeded",
 )
+HIGHEST = 0xFFFFFFFF  # of the numbers in performatives; transfers and deliveries are counted from 0 again after it
 
 _FIELDS = {OPEN: 10, BEGIN: 8, ATTACH: 14, FLOW: 11, TRANSFER: 11, DISPOSITION: 6, DETACH: 3, END: 1, CLOSE: 1}
 """How many fields a performative has: none may be left out at the end, the SDK reads by position."""
@@ -59,9 +61,9 @@ class Performative:
         return found
 
     def optional_number(self, position: int) -> int | None:
-        """A field that is a number, if it is there."""
+        """A field that is a number of 32 bits, if it is there."""
         found = self.value(position)
-        if found is None or (isinstance(found, int) and not isinstance(found, bool) and found >= 0):
+        if found is None or (isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= HIGHEST):
             return found
         raise ProtocolError(INVALID_FIELD, f"field {position} of performative 0x{self.code:02x} is {found!r:.100}")
 

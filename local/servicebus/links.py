@@ -4,10 +4,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from local.servicebus.amqp_types import Described
+from local.servicebus.frames import HIGHEST
 from local.servicebus.queue import Queue
 
 if TYPE_CHECKING:
     from local.servicebus.session import Session
+
+LONGEST_ADDRESS = 1024
 
 
 @dataclass
@@ -26,7 +29,6 @@ class Link:
 
     session: "Session"
     handle: int
-    name: str
     receives: bool
     address: str
     queue: Queue | None
@@ -35,6 +37,11 @@ class Link:
     delivery_count: int = 0
     open: bool = True
     incoming: Incoming | None = None
+
+    def count(self, deliveries: int) -> None:
+        """So many deliveries went over the link, or their credit was given back."""
+        self.delivery_count = (self.delivery_count + deliveries) & HIGHEST
+        self.credit -= deliveries
 
     @property
     def takes(self) -> bool:
@@ -48,8 +55,8 @@ def fields_of(described: object) -> list[Any]:
 
 
 def path_of(address: object) -> str:
-    """The entity's path in an address: `amqps://host:port/queue` or just `queue`, in any case."""
-    if not isinstance(address, str):
+    """The entity's path in an address: `amqps://host:port/queue` or just `queue`, in any case; empty for nonsense."""
+    if not isinstance(address, str) or len(address) > LONGEST_ADDRESS:
         return ""
     if "://" in address:
         address = address.partition("://")[2].partition("/")[2]

@@ -64,10 +64,7 @@ def section(code: int, value: Any) -> bytes:
 
 def batched(raw: bytes) -> list[bytes]:
     """The messages in a batch. Raises DecodeError."""
-    messages = [decode(raw, each.value)[0] for each in sections(raw) if each.code == DATA]
-    if not all(isinstance(each, bytes) for each in messages):
-        raise DecodeError("a batch is made of binary sections")
-    return messages
+    return [_binary(raw, each.value) for each in sections(raw) if each.code == DATA]
 
 
 @dataclass
@@ -77,40 +74,65 @@ class Content:
     durable: Any = None
     priority: Any = None
     ttl_ms: int | None = None
+    scheduled_ms: int | None = None
     annotations: dict[Any, Any] = field(default_factory=dict)
     message_id: str = ""
     bare: bytes = b""
 
-    @property
-    def scheduled_ms(self) -> int | None:
-        """When it wants to be enqueued."""
-        found = self.annotations.get(SCHEDULED_TIME)
-        return int(found) if isinstance(found, int) else None
-
 
 def parse(raw: bytes) -> Content:
-    """Read a message as it came. One without an id is given one, as the service does. Raises DecodeError."""
+    """Read a message as it came, and refuse what would be a stone in a consumer's way. Raises DecodeError.
+
+    One without an id is given one, as the service does. Descriptors are written anew in the form that the SDK expects;
+    values stay as they are.
+    """
     content = Content()
-    rest_from = len(raw)
-    properties: list[Any] = [None] * PROPERTIES_FIELDS
-    for each in reversed(sections(raw)):
-        if each.code > PROPERTIES:
-            rest_from = each.start
+    properties: bytes | None = None
+    body: list[bytes] = []
+    for each in sections(raw):
         if each.code == HEADER:
             content.durable, content.priority, ttl = (_list(raw, each.value) + [None] * 3)[:3]
-            content.ttl_ms = int(ttl) if isinstance(ttl, int) else None
+            content.ttl_ms = _milliseconds(ttl, UInt)
+        elif each.code == DELIVERY_ANNOTATIONS:
+            _map(raw, each.value)  # said to this broker, and to nobody behind it
         elif each.code == ANNOTATIONS:
             content.annotations = {key: value for key, value in _map(raw, each.value).items() if key not in OURS}
-        elif each.code == APPLICATION_PROPERTIES:
-            _map(raw, each.value)  # read now, so that dead-lettering can rely on it
         elif each.code == PROPERTIES:
-            properties = (_list(raw, each.value) + [None] * PROPERTIES_FIELDS)[:PROPERTIES_FIELDS]
-            content.bare = raw[each.start :]
-    if properties[0] is None:
-        properties[0] = uuid.uuid4().hex
-        content.bare = section(PROPERTIES, properties) + raw[rest_from:]
-    content.message_id = str(properties[0])
+            properties = _properties(content, raw, each)
+        else:
+            _CHECKS[each.code](raw, each.value)
+            body.append(_described(each.code, raw[each.value : each.end]))
+    if properties is None:
+        properties = _with_id(content, [])
+    content.scheduled_ms = _milliseconds(content.annotations.get(SCHEDULED_TIME), Timestamp)
+    content.bare = properties + b"".join(body)
     return content
+
+
+def _properties(content: Content, raw: bytes, found: Section) -> bytes:
+    properties = _list(raw, found.value)
+    if len(properties) > PROPERTIES_FIELDS:
+        raise DecodeError(f"a message has {PROPERTIES_FIELDS} properties, and not {len(properties)}")
+    if not properties or properties[0] is None:
+        return _with_id(content, properties)
+    content.message_id = str(properties[0])
+    return _described(PROPERTIES, raw[found.value : found.end])
+
+
+def _with_id(content: Content, properties: list[Any]) -> bytes:
+    content.message_id = uuid.uuid4().hex
+    missing = PROPERTIES_FIELDS - len(properties)
+    return section(PROPERTIES, [content.message_id, *properties[1:], *[None] * missing][:PROPERTIES_FIELDS])
+
+
+def _described(code: int, value: bytes) -> bytes:
+    return b"\x00" + encode(ULong(code)) + value
+
+
+def _milliseconds(value: Any, kind: type[int]) -> int | None:
+    if value is None or isinstance(value, kind):
+        return value
+    raise DecodeError(f"{value!r:.100} is no {kind.__name__.lower()}")
 
 
 def _value_of(kind: type) -> Callable[[bytes, int], Any]:
@@ -123,7 +145,14 @@ def _value_of(kind: type) -> Callable[[bytes, int], Any]:
     return read
 
 
-_list, _map = _value_of(list), _value_of(dict)
+_list, _map, _binary = _value_of(list), _value_of(dict), _value_of(bytes)
+_CHECKS: dict[int, Callable[[bytes, int], Any]] = {
+    APPLICATION_PROPERTIES: _map,
+    DATA: _binary,
+    SEQUENCE: _list,
+    VALUE: decode,
+    FOOTER: _map,
+}
 
 
 def with_dead_letter_properties(bare: bytes, reason: str | None, description: str | None) -> bytes:

@@ -1,9 +1,9 @@
 """What a Service Bus queue does: peek-lock, delivery counts, schedule, time to live, duplicates, dead letters.
 
 Knows nothing of AMQP connections. One thread; times in milliseconds, given by the caller. The delivery count is the
-number of deliveries that failed: abandoned, with a lock that ran out, given up by a consumer that went, or held when
-the broker ended. The service counts a lock that is lost for whatever reason; a message that takes its consumer and the
-broker down with it must reach the dead-letter queue in the end.
+number of deliveries that failed: abandoned, with a lock that ran out, or held when the broker ended. The service counts
+a lock that is lost for whatever reason; a message that takes its consumer and the broker down with it must reach the
+dead-letter queue in the end.
 """
 
 import heapq
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from local.servicebus.deadlines import Deadlines
 from local.servicebus.duplicates import DuplicateHistory
-from local.servicebus.errors import BAD_ARGUMENT, LOCK_LOST, LONGEST_ID, NOT_FOUND, QueueError
+from local.servicebus.errors import BAD_ARGUMENT, LOCK_LOST, LONGEST_ID, NOT_ALLOWED, NOT_FOUND, QueueError
 from local.servicebus.messages import Content, Message, compose, parse, with_dead_letter_properties
 from local.servicebus.properties import QueueProperties
 from local.servicebus.store import DEAD_LETTER_SUFFIX, Row, State, Store
@@ -123,7 +123,11 @@ class Queue:
         return None
 
     def take_deferred(self, sequences: Sequence[int], *, lock: bool) -> list[Message]:
-        """Deferred messages by their numbers, all or none. Raises QueueError."""
+        """Deferred messages by their numbers, all or none; they expire here and nowhere else. Raises QueueError."""
+        for sequence in dict.fromkeys(sequences):
+            message = self._numbered(sequence, State.DEFERRED)
+            if self._is_over(message):
+                self._expire(message)
         found = [self._numbered(sequence, State.DEFERRED) for sequence in dict.fromkeys(sequences)]
         return [self._give(message, lock=lock) for message in found]
 
@@ -172,7 +176,9 @@ class Queue:
         self._back(message)
 
     def dead_letter(self, token: bytes, reason: str | None, description: str | None) -> None:
-        """Into the dead-letter queue, for the holder's reason."""
+        """Into the dead-letter queue, for the holder's reason; from there, as from the service's, no further."""
+        if self.dead_letters is None:
+            raise QueueError(NOT_ALLOWED, "A message of a dead-letter queue cannot be dead-lettered: complete it.")
         self._to_dead_letters(self._unlock(token), reason, description)
 
     def renew(self, token: bytes) -> int:
@@ -214,7 +220,7 @@ class Queue:
             self._back(message)
 
     def _back(self, message: Message) -> None:
-        if self._is_over(message):
+        if self._is_over(message) and message.state is State.ACTIVE:
             self._expire(message)
             return
         self._update(message)
@@ -249,8 +255,8 @@ class Queue:
         content = message.content
         content.bare = with_dead_letter_properties(content.bare, reason, description)
         self._delete(message)
-        target = self.dead_letters or self  # dead-lettered again: it stays where it is, with the new reason
-        target._accept(message)  # noqa: SLF001 - a queue and its dead-letter queue are one thing
+        assert self.dead_letters is not None  # noqa: S101 - nothing in a dead-letter queue fails for good, or expires
+        self.dead_letters._accept(message)  # noqa: SLF001 - a queue and its dead-letter queue are one thing
 
     def _accept(self, message: Message) -> None:
         count, source = message.delivery_count, self.properties.name
@@ -267,12 +273,11 @@ class Queue:
             self._failed(message)
         for sequence in self._scheduled.due(now):
             message = self._messages[sequence]
-            message.state, message.enqueued_ms = State.ACTIVE, now
-            self._update(message)
-            self._place(message)
+            self._delete(message)  # it goes to the end of the queue, under a new number
+            self._add(Message(self._next, message.content, now))
         for sequence in self._expiring.due(now):
             message = self._messages[sequence]
-            if not message.lock_token:  # one that is held expires when it comes back
+            if message.state is State.ACTIVE and not message.lock_token:  # one that is held expires when it comes back
                 self._expire(message)
         if self.dead_letters is not None:
             self.dead_letters.tick()

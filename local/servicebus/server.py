@@ -12,6 +12,8 @@ from local.servicebus.properties import QueueProperties
 from local.servicebus.queue import Queue
 from local.servicebus.store import DEAD_LETTER_SUFFIX, Store
 
+LONGEST_SLEEP = 30.0  # seconds; a laptop that slept, or whose clock was set, finds what is due this long after at most
+
 
 def now_ms() -> int:
     """Milliseconds since 1970-01-01 UTC."""
@@ -33,6 +35,7 @@ class Broker:
         self._touched: set[Queue] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_ms = 0
+        self._failed = False
         self._store.commit()
 
     def find(self, path: str) -> Queue:
@@ -62,7 +65,7 @@ class Broker:
 
     def flush(self) -> None:
         """Commit, acknowledge, deliver, commit what delivering locked or deleted, and only then write."""
-        if self.ended.done():
+        if self._failed:
             return
         try:
             self._store.commit()
@@ -103,7 +106,7 @@ class Broker:
         if self._alarm is not None:
             self._alarm.cancel()
         if at:
-            seconds = max(0.0, (at - now_ms()) / 1000) + 0.001
+            seconds = min(max(0.0, (at - now_ms()) / 1000) + 0.001, LONGEST_SLEEP)
             self._alarm = asyncio.get_running_loop().call_later(seconds, self._tick)
 
     def _tick(self) -> None:
@@ -130,6 +133,7 @@ class Broker:
 
     def fail(self, error: Exception) -> None:
         """End at once: what could not be written is acknowledged to nobody, as if the broker had been killed."""
+        self._failed = True
         if not self.ended.done():
             self.ended.set_exception(error)
         for connection in list(self.connections):
@@ -137,8 +141,9 @@ class Broker:
 
     def close(self) -> None:
         """Tell every connection that the broker stops, as the service does, and close the file."""
-        if self._alarm is not None:
-            self._alarm.cancel()
         for connection in list(self.connections):
             connection.refuse("amqp:connection:forced", "The broker stops.")
+        self.flush()
+        if self._alarm is not None:
+            self._alarm.cancel()
         self._store.close()

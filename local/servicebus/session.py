@@ -11,7 +11,7 @@ from local.servicebus.frames import Performative, ProtocolError
 from local.servicebus.links import Incoming, Link, fields_of, path_of
 from local.servicebus.messages import BATCH_FORMAT, Message, batched, parse
 from local.servicebus.queue import Queue
-from local.servicebus.settlement import GIVEN_UP, settle
+from local.servicebus.settlement import settle
 
 if TYPE_CHECKING:
     from local.servicebus.connection import Connection
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 MAX_MESSAGE = 256 * 1024
 MAX_HANDLE = 255
 WINDOW, CREDIT = 5000, 1000
+MOST_CREDIT = 1 << 31
 TOO_LARGE = "amqp:link:message-size-exceeded"
 NO_SESSIONS = "It is not possible for an entity that does not require sessions to create a session receiver."
 SESSION_FILTER = Symbol("com.microsoft:session-filter")
-SERIAL = 0xFFFFFFFF  # transfer and delivery numbers begin again after this one
+MOST_GATHERED = 8 << 20  # bytes of a connection's unfinished deliveries
 
 
 class Session:
@@ -74,7 +75,8 @@ class Session:
         terminus = fields_of(source if peer_receives else target)
         address = path_of(terminus[0] if terminus else None)
         queue, refusal = self._open_queue(address, terminus, peer_receives=peer_receives)
-        link = Link(self, handle, name, not peer_receives, address, queue, presettled=sender_mode == 1)
+        link = Link(self, handle, not peer_receives, address, queue, presettled=sender_mode == 1)
+        link.delivery_count = 0 if peer_receives else said.number(9, 0)
         self.links[handle] = link
         properties = {Symbol("com.microsoft:max-message-batch-size"): ULong(MAX_MESSAGE)} if link.receives else None
         self._send(
@@ -109,30 +111,23 @@ class Session:
         link = self.links.pop(said.number(0), None)
         if link is None:
             return
-        self._drop(link, give_up=True)
+        self._drop(link)
         if link.open:
             self._send(fr.DETACH, UInt(link.handle), said.flag(1))
 
-    def end(self, *, give_up: bool) -> None:
-        """All links are gone: by the peer's word (give up what they hold), or with the connection (locks run out)."""
+    def end(self) -> None:
+        """All links are gone."""
         for link in self.links.values():
-            self._drop(link, give_up=give_up)
+            self._drop(link)
         self.links.clear()
 
-    def _drop(self, link: Link, *, give_up: bool) -> None:
-        """A consumer that leaves in good order, with messages unsettled, gives them up now: their deliveries failed.
-
-        What it never looked at the SDK has released before, and that does not count.
-        """
+    def _drop(self, link: Link) -> None:
+        """What a consumer that leaves still holds stays locked, as the service does it, until the lock runs out."""
+        self._forget(link.incoming)
         if link.receives or link.queue is None:
             return
         self._broker.leave(link.queue, link)
-        held = [number for number, (of_link, _, _) in self._unsettled.items() if of_link is link]
-        for number in held:
-            _, queue, token = self._unsettled.pop(number)
-            if give_up:
-                settle(queue, token, GIVEN_UP)
-                self._broker.touched(queue)
+        self._unsettled = {number: held for number, held in self._unsettled.items() if held[0] is not link}
 
     def touch(self) -> None:
         """There may be room for deliveries again."""
@@ -150,13 +145,13 @@ class Session:
     def _send_flow(self, link: Link, *, drain: bool) -> None:
         self._send(
             fr.FLOW, UInt(self._next_incoming), UInt(self._incoming_window), UInt(self._next_outgoing), UInt(WINDOW),
-            UInt(link.handle), UInt(link.delivery_count & SERIAL), UInt(max(0, link.credit)), None, drain,
+            UInt(link.handle), UInt(link.delivery_count), UInt(max(0, link.credit)), None, drain,
         )  # fmt: skip
 
     def _flow(self, said: Performative) -> None:
         next_incoming, handle = said.optional_number(0), said.optional_number(4)
         if next_incoming is not None:
-            sent_since = (self._next_outgoing - next_incoming) & SERIAL
+            sent_since = (self._next_outgoing - next_incoming) & fr.HIGHEST
             self.remote_window = said.number(1) - sent_since
             self.touch()
         link = self.links.get(handle) if handle is not None else None
@@ -167,19 +162,19 @@ class Session:
             if echo or link.credit < CREDIT // 2:
                 self._grant(link)
             return
-        link.credit = said.number(5, 0) + said.number(6, 0) - link.delivery_count
+        credit = (said.number(5, 0) + said.number(6, 0) - link.delivery_count) & fr.HIGHEST
+        link.credit = credit if credit <= MOST_CREDIT else 0  # more is less than nothing: taken back
         if link.queue is not None:
             self._broker.pump(link.queue)
         if drain:
-            link.delivery_count += max(0, link.credit)
-            link.credit = 0
+            link.count(max(0, link.credit))
         if drain or echo:
             self._send_flow(link, drain=drain)
 
     # ---- deliveries in
 
     def _transfer(self, said: Performative) -> None:
-        self._next_incoming = (self._next_incoming + 1) & SERIAL
+        self._next_incoming = (self._next_incoming + 1) & fr.HIGHEST
         self._incoming_window -= 1
         link = self.links.get(said.number(0))
         if link is None or not link.receives:
@@ -189,17 +184,28 @@ class Session:
         if link.incoming is None:
             link.incoming = Incoming(said.optional_number(1), said.number(3, 0))
         incoming, aborted = link.incoming, said.flag(9)
-        incoming.size += len(said.payload)
-        if incoming.size <= MAX_MESSAGE:
-            incoming.raw += said.payload
+        self._gather(incoming, said.payload)
         if not said.flag(5) or aborted:
+            self._forget(incoming)
             link.incoming = None
-            link.delivery_count += 1
-            link.credit -= 1
+            link.count(1)
             if not aborted:
                 self._received(link, incoming, settled=said.flag(4))
         if link.credit < CREDIT // 2 or self._incoming_window < WINDOW // 2:
             self._grant(link)
+
+    def _gather(self, incoming: Incoming, payload: bytes) -> None:
+        incoming.size += len(payload)
+        if incoming.size > MAX_MESSAGE:
+            return  # it will be refused, at its end
+        incoming.raw += payload
+        self.connection.gathered += len(payload)
+        if self.connection.gathered > MOST_GATHERED:
+            raise ProtocolError(fr.LIMIT_EXCEEDED, f"more than {MOST_GATHERED} bytes of unfinished deliveries")
+
+    def _forget(self, incoming: Incoming | None) -> None:
+        if incoming is not None:
+            self.connection.gathered -= len(incoming.raw)
 
     def _received(self, link: Link, incoming: Incoming, *, settled: bool) -> None:
         state = self._take(link, incoming)
@@ -249,18 +255,17 @@ class Session:
 
     def _deliver(self, link: Link, raw: bytes, tag: bytes, *, settled: bool) -> int:
         position, room = 0, self.connection.peer_max_frame - 64
-        number, self._next_delivery = self._next_delivery, (self._next_delivery + 1) & SERIAL
+        number, self._next_delivery = self._next_delivery, (self._next_delivery + 1) & fr.HIGHEST
         while True:
             more = len(raw) - position > room
             body = fr.performative(fr.TRANSFER, UInt(link.handle), UInt(number), tag, UInt(0), settled, more)
             self.connection.send(self._channel, body + raw[position : position + room])
-            self._next_outgoing = (self._next_outgoing + 1) & SERIAL
+            self._next_outgoing = (self._next_outgoing + 1) & fr.HIGHEST
             self.remote_window -= 1
             if not more:
                 break
             position += room
-        link.delivery_count += 1
-        link.credit -= 1
+        link.count(1)
         return number
 
     def _disposition(self, said: Performative) -> None:

@@ -7,8 +7,6 @@ from local.servicebus.frames import ProtocolError
 from local.servicebus.links import fields_of
 from local.servicebus.queue import Queue
 
-GIVEN_UP = fr.outcome(fr.MODIFIED, True)
-
 
 def settle(queue: Queue, token: bytes, state: Described) -> Described:
     """Settle as the consumer says; the outcome to echo. Raises ProtocolError for what is no outcome."""

@@ -24,7 +24,14 @@ CREATE TABLE IF NOT EXISTS sequences (queue TEXT PRIMARY KEY, next INTEGER) WITH
 DEAD_LETTER_SUFFIX = "/$deadletterqueue"
 
 
-class StoreInUseError(Exception):
+_TABLES = {"messages", "locks", "seen", "sequences"}
+
+
+class StoreError(Exception):
+    """The file cannot be the broker's: says why, and what to do."""
+
+
+class StoreInUseError(StoreError):
     """Another broker has the file; two would give every message out twice."""
 
 
@@ -50,12 +57,20 @@ class Row:
     raw: bytes
 
 
+def unreadable(path: Path, error: Exception) -> str:
+    """What to say of a file that is no database of the broker, or a damaged one."""
+    return f"{path} is no database of the broker, or a damaged one: {error}: name another --db, or move it away"
+
+
 class Store:
-    """One file, one writer: the broker's own thread. Raises StoreInUseError when another broker has the file."""
+    """One file, one writer: the broker's own thread. Raises StoreError when the file cannot be had, or read."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._owned = path.with_name(f"{path.name}.lock").open("w")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._owned = path.with_name(f"{path.name}.lock").open("w")
+        except OSError as error:
+            raise StoreError(f"{path}: {error.strerror}: name another --db") from error
         try:
             fcntl.flock(self._owned, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel gives it back, also after kill -9
         except BlockingIOError:
@@ -63,13 +78,20 @@ class Store:
             raise StoreInUseError(f"{path} is in use by another broker: stop that one, or name another --db") from None
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
+            self._must_be_ours()
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")  # safe against kill -9; a power cut may lose the last commits
             self._db.executescript(_SCHEMA)
-        except sqlite3.Error:
+        except sqlite3.Error as error:
             self._owned.close()
-            raise
+            raise StoreError(unreadable(path, error)) from error
         self._open = False
+
+    def _must_be_ours(self) -> None:
+        """Write nothing into a database of somebody else."""
+        tables = {str(name) for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if tables and not tables >= _TABLES:
+            raise sqlite3.DatabaseError(f"its tables are {', '.join(sorted(tables))}")
 
     def _write(self, sql: str, values: tuple[object, ...]) -> None:
         if not self._open:
