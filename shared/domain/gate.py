@@ -119,10 +119,24 @@ _BY_HAND = RuleOutcome(
 
 
 def _outcome(rule: Rule, evidence: Evidence) -> RuleOutcome:
-    verdict, asked, seen = (
-        _absolute(rule, evidence) if rule.at_most_percent_worse is None else _against_champion(rule, evidence)
-    )
+    if fault := _fault(rule):
+        verdict, asked, seen = Verdict.MISCONFIGURED, f"{rule.metric}, {fault}", "nothing that could be compared"
+    elif rule.at_most_percent_worse is None:
+        verdict, asked, seen = _absolute(rule, evidence)
+    else:
+        verdict, asked, seen = _against_champion(rule, evidence)
     return RuleOutcome(rule=rule.name, severity=rule.severity, verdict=verdict, asked=asked, seen=seen)
+
+
+def _fault(rule: Rule) -> str:
+    """Why the rule cannot be asked, or ""."""
+    absolute = [bound for bound in (rule.at_most, rule.at_least) if bound is not None]
+    relative = [bound for bound in (rule.at_most_percent_worse,) if bound is not None]
+    if not absolute and not relative:
+        return "with no bound"
+    if absolute and relative:
+        return "with a bound of its own and one against the champion"
+    return "" if all(bound.is_finite() for bound in absolute + relative) else "with a bound that is no number"
 
 
 def _number(metrics: Mapping[str, float], name: str) -> Decimal | str:
@@ -143,8 +157,6 @@ def _absolute(rule: Rule, evidence: Evidence) -> tuple[Verdict, str, str]:
     value = _number(evidence.metrics, rule.metric)
     if isinstance(value, str):
         return Verdict.MISCONFIGURED, asked, value
-    if not bounds:
-        return Verdict.MISCONFIGURED, f"{rule.metric}, with no bound", f"{rule.metric} {_short(value)}"
     inside = (rule.at_most is None or value <= rule.at_most) and (rule.at_least is None or value >= rule.at_least)
     return (Verdict.PASSED if inside else Verdict.FAILED), asked, f"{rule.metric} {_short(value)}"
 
@@ -152,17 +164,15 @@ def _absolute(rule: Rule, evidence: Evidence) -> tuple[Verdict, str, str]:
 def _against_champion(rule: Rule, evidence: Evidence) -> tuple[Verdict, str, str]:
     assert rule.at_most_percent_worse is not None  # noqa: S101 - the caller's condition, for the type checker
     asked = f"{rule.metric} at most {rule.at_most_percent_worse} % worse than the champion's"
+    challenger = _number(evidence.metrics, rule.metric)
+    if isinstance(challenger, str):
+        return Verdict.MISCONFIGURED, asked, challenger
     if not evidence.approved_version and not evidence.champion_version:
         return Verdict.PASSED, asked, "no champion yet: the absolute rules decide"
     if evidence.champion_version != evidence.approved_version:
         compared = f"version {evidence.champion_version}" if evidence.champion_version else "no champion"
         return Verdict.MISCONFIGURED, asked, f"compared with {compared}, approved is {evidence.approved_version or '-'}"
-    challenger, champion = (
-        _number(evidence.metrics, rule.metric),
-        _number(evidence.champion_metrics, rule.metric),
-    )
-    if isinstance(challenger, str):
-        return Verdict.MISCONFIGURED, asked, challenger
+    champion = _number(evidence.champion_metrics, rule.metric)
     if isinstance(champion, str):
         return Verdict.MISCONFIGURED, asked, f"champion: {champion}"
     worse = champion - challenger if rule.higher_is_better else challenger - champion
