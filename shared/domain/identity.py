@@ -5,15 +5,17 @@ deliberate re-run carries a new generation in it.
 """
 
 import hashlib
+import json
 import re
 
 MESSAGE_ID_LIMIT = 128  # Service Bus: MessageId, characters
-ROW_KEY_LIMIT = 512  # Table Storage: a row key, characters (1 KiB of UTF-16)
+ROW_KEY_LIMIT = 512  # Table Storage: a row key, code units of UTF-16 (1 KiB)
 _ROW_KEY_FORBIDDEN = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")  # Table Storage: what a row key must not hold
 
 
 def _digest(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    """Different for different parts, also where a part holds what could pass for a separator."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def story_of_arrival(file: str, etag: str) -> str:
@@ -31,10 +33,19 @@ def fact_key(kind: str, *parts: str) -> str:
     digest of the parts tells it from its like.
     """
     safe = ":".join([kind, *(_ROW_KEY_FORBIDDEN.sub("_", part) for part in parts)])
-    if len(safe) <= ROW_KEY_LIMIT and safe == ":".join([kind, *parts]):
+    if _units(safe) <= ROW_KEY_LIMIT and safe == ":".join([kind, *parts]):
         return safe
     digest = _digest(kind, *parts)[:16]
-    return f"{safe[: ROW_KEY_LIMIT - len(digest) - 1]}~{digest}"
+    return f"{_cut(safe, ROW_KEY_LIMIT - len(digest) - 1)}~{digest}"
+
+
+def _units(text: str) -> int:
+    """Its length in Table Storage's characters: one outside the basic plane counts as two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _cut(text: str, units: int) -> str:
+    return text.encode("utf-16-le", "surrogatepass")[: 2 * units].decode("utf-16-le", "ignore")
 
 
 def message_id(kind: str, *parts: str) -> str:
