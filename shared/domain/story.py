@@ -8,7 +8,7 @@ from shared.domain import facts as f
 from shared.domain.commands import CheckBatch, Command, FollowRun, PlanScoring, ScorePart, StartTraining
 from shared.domain.verdicts import RunResult, Verdict
 
-_OfGeneration = f.TrainingStarted | f.TrainingFinished
+_OfGeneration = f.BatchChecked | f.TrainingStarted | f.TrainingFinished
 
 MAX_GENERATIONS = 3
 """How often work that was lost with its driver is run before a person has to look."""
@@ -99,7 +99,7 @@ class FanOut:
 
 
 def fan_outs(story: Sequence[f.Fact]) -> list[FanOut]:
-    """Every plan of the story, oldest first; of each part the newest generation."""
+    """Every plan of the story, oldest first by its own time; of each part the newest generation."""
     return [
         FanOut(
             plan=plan,
@@ -108,7 +108,7 @@ def fan_outs(story: Sequence[f.Fact]) -> list[FanOut]:
             failed=_by_part(story, f.PartFailed, plan),
             finished=next((one for one in of_kind(story, f.ScoringFinished) if one.plan == plan.plan), None),
         )
-        for plan in of_kind(story, f.ScoringPlanned)
+        for plan in sorted(of_kind(story, f.ScoringPlanned), key=lambda plan: (plan.at, plan.plan))
     ]
 
 
@@ -214,15 +214,25 @@ def idle_for(story: Sequence[f.Fact], now: datetime) -> timedelta:
 
 
 def needs_attention(story: Sequence[f.Fact]) -> str:
-    """Why a person has to look, or "": a message is parked, a training or a part failed for good."""
+    """Why a person has to look, or "": a message is parked; a check, a training or a part failed for good and was not
+    run again since.
+    """
     reasons = [f"{one.queue}: {one.reason}" for one in of_kind(story, f.Parked)]
+    started, finished = newest(story, f.TrainingStarted), newest(story, f.TrainingFinished)
+    runs_again = started and finished and started.generation > finished.generation
+    if finished and finished.final and finished.result is not RunResult.SUCCEEDED and not runs_again:
+        reasons.append(f"training {finished.result}: {finished.message}")
     reasons += [
-        f"training {one.result}: {one.message}"
-        for one in of_kind(story, f.TrainingFinished)
-        if one.final and one.result is not RunResult.SUCCEEDED
+        f"part {one.part} {one.result}: {one.message}"
+        for one in of_kind(story, f.PartFailed)
+        if one.final and not _was_run_again(story, one)
     ]
-    reasons += [f"part {one.part} {one.result}: {one.message}" for one in of_kind(story, f.PartFailed) if one.final]
-    reasons += [
-        "the check is misconfigured" for one in of_kind(story, f.BatchChecked) if one.verdict is Verdict.MISCONFIGURED
-    ]
+    checked = newest(story, f.BatchChecked)
+    if checked and checked.verdict is Verdict.MISCONFIGURED:
+        reasons.append("the check is misconfigured")
     return "; ".join(reasons)
+
+
+def _was_run_again(story: Sequence[f.Fact], failed: f.PartFailed) -> bool:
+    of_part = [one for one in of_kind(story, f.PartFact) if (one.plan, one.part) == (failed.plan, failed.part)]
+    return any(isinstance(one, f.PartScored) or one.generation > failed.generation for one in of_part)
