@@ -54,7 +54,7 @@ class Proof:
         told = self._ledger.story(story)
         for kind in (f.DataArrived, f.BatchChecked, f.DataCommitted, f.VersionRegistered, f.VersionJudged):
             self.expect(f"{kind.__name__} facts of {story}", len(stories.of_kind(told, kind)), 1)
-        started, ended = (stories.of_kind(told, kind) for kind in (f.TrainingStarted, f.TrainingFinished))
+        started, ended = stories.of_kind(told, f.TrainingStarted), stories.of_kind(told, f.TrainingFinished)
         lost = [one for one in ended if one.result is RunResult.LOST]
         self.expect(f"trainings of {story}, beside those that were lost", len(started) - len(lost), 1)
         self.expect(f"trainings of {story} that ended", len(ended), len(started))

@@ -42,22 +42,29 @@ class RunningStack:
                 start_new_session=True,
             )
         self.pids: dict[str, int] = {}
-        self.ports: list[int] = []
 
     def await_up(self) -> None:
         """Until it says that it is up."""
-
-        def up() -> bool:
-            assert self.process.poll() is None, f"it ended:\n{self.said()}"
-            return "Ctrl-C stops it" in self.said()
-
-        wait_for("the stack to be up", up)
+        self.await_said("Ctrl-C stops it")
         self.pids = json.loads(self.home.processes_file.read_text())
-        self.ports = [int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", self.said())]
+
+    def await_said(self, text: str) -> None:
+        """Until it says that."""
+
+        def said() -> bool:
+            assert self.process.poll() is None or text in self.said(), f"it ended:\n{self.said()}"
+            return text in self.said()
+
+        wait_for(f"{text!r} in what the stack says", said)
 
     def said(self) -> str:
         """What it printed so far."""
         return self.output.read_text()
+
+    @property
+    def ports(self) -> set[int]:
+        """The ports it said it listens on."""
+        return {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", self.said())}
 
     def ledger(self) -> Ledger:
         """The ledger, read beside the running stack."""
@@ -83,16 +90,21 @@ class RunningStack:
             self.process.wait()
 
     def left_behind(self) -> list[str]:
-        """Processes that still run and ports that still answer."""
-        running = [f"{name} ({pid})" for name, pid in self.pids.items() if _runs(pid)]
-        return running + [f"port {port}" for port in set(self.ports) if _answers(port)]
+        """Processes that have to do with its folder, and ports that still answer."""
+        return self._processes() + [f"port {port}" for port in self.ports if _answers(port)]
 
-
-def _runs(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    def _processes(self) -> list[str]:
+        """Every process that names the folder where it was started, or that one of its own started."""
+        found, home = [], os.fsencode(self.home.folder.resolve())
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+                session = int((process / "stat").read_text().rpartition(")")[2].split()[3])
+            except OSError:
+                continue  # it is gone
+            if int(process.name) != os.getpid() and (home in told or session == self.process.pid):
+                found.append(f"process {process.name}: {told[:200]!r}")
+        return found
 
 
 def _answers(port: int) -> bool:
