@@ -1,4 +1,7 @@
-"""Facts and commands as JSON documents: `{"type": NAME, ...}`, and back with every field checked."""
+"""Facts and commands as JSON documents: `{"type": NAME, ...}`, and back with every field checked.
+
+A field that nobody here knows is passed over, so that a newer version's documents can be read by an older one.
+"""
 
 import json
 from collections.abc import Mapping
@@ -11,6 +14,7 @@ from shared.domain import commands, facts
 from shared.domain.commands import Command
 from shared.domain.facts import Fact
 from shared.errors import Malformed
+from shared.wire import json_text
 
 
 @cache
@@ -25,19 +29,21 @@ def _encode(document: Command | Fact) -> bytes:
 
 def _decode[Document](body: bytes, kinds: Mapping[str, type[Document]]) -> Document:
     try:
-        loaded = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        loaded = json_text.parse(body)
+    except ValueError as error:
         raise Malformed(f"not JSON: {error}") from error
     if not isinstance(loaded, dict):
         raise Malformed(f"a JSON object was expected, not {type(loaded).__name__}")
-    kind = kinds.get(str(loaded.pop("type", "")))
+    kind = kinds.get(str(loaded.get("type", "")))
     if kind is None:
         raise Malformed(f"its type is none of {', '.join(kinds)}")
     try:
-        document: Document = _adapter(kind.__name__).validate_python(loaded)
+        document: Document = _adapter(kind.__name__).validate_json(body, strict=True)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise Malformed(f"{kind.__name__}: {faults}") from error
+    if isinstance(document, Fact) and document.at.tzinfo is None:
+        raise Malformed(f"{kind.__name__}: at: it names no time zone")
     return document
 
 

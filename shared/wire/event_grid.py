@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from shared.domain.arrival import BlobCreated
 from shared.errors import Malformed
+from shared.wire.json_text import is_encodable
 
 BLOB_CREATED = "Microsoft.Storage.BlobCreated"
 
@@ -16,11 +17,11 @@ def decode_blob_created(event_id: str, event_type: str, data: Mapping[str, Any])
         return None
     if not isinstance(data, Mapping):
         raise Malformed(f"event {event_id}: data is no object: {data!r}")
-    url, etag, size = data.get("url"), data.get("eTag"), data.get("contentLength")
+    url, etag, size = data.get("url"), _unquoted(data.get("eTag")), data.get("contentLength")
     path = _path(url)
     if not isinstance(url, str) or not path:
         raise Malformed(f"event {event_id}: data.url is no address of a blob: {url!r}")
-    if not isinstance(etag, str) or not etag:
+    if not etag:
         raise Malformed(f"event {event_id}: data.eTag is missing; without it a repeat cannot be told from new content")
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise Malformed(f"event {event_id}: data.contentLength is no size: {size!r}")
@@ -28,15 +29,20 @@ def decode_blob_created(event_id: str, event_type: str, data: Mapping[str, Any])
         event_id=event_id,
         url=url,
         file=path,
-        etag=etag.strip('"'),
+        etag=etag,
         size=size,
         api=str(data.get("api", "")),
     )
 
 
+def _unquoted(etag: object) -> str:
+    """The ETag without the quotes that HTTP puts around it, "" where it is none."""
+    return etag.strip('"') if isinstance(etag, str) and is_encodable(etag) else ""
+
+
 def _path(url: object) -> str:
     """The container/path that the address names, "" where it is none."""
-    if not isinstance(url, str):
+    if not isinstance(url, str) or not is_encodable(url):
         return ""
     try:
         parts = urlsplit(url)

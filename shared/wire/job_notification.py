@@ -3,10 +3,10 @@
 import base64
 import binascii
 import hmac
-import json
 
 from shared.domain.commands import FollowRun
 from shared.errors import Malformed, Unauthenticated
+from shared.wire import json_text
 
 
 def verify(authorization: str, *, user: str, password: str) -> None:
@@ -27,12 +27,21 @@ def decode(body: bytes, *, workspace: str) -> FollowRun | None:
     `workspace` is ours, not the body's: the sender is not trusted to name one.
     """
     try:
-        event = json.loads(body)
+        event = json_text.parse(body)
         run = event.get("run") or {}
         if not run.get("run_id"):
             return None
         return FollowRun(
-            workspace=workspace, job_run_id=int(run["run_id"]), cause=str(event.get("event_type", ""))[:40]
+            workspace=workspace, job_run_id=_id(run["run_id"]), cause=str(event.get("event_type", ""))[:40]
         )
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Malformed(f"no Databricks job notification: {error!r}") from error
+
+
+def _id(value: object) -> int:
+    """A whole number above 0, as number or as text."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError(f"run.run_id is no id: {value!r}")
+    if int(value) <= 0:
+        raise ValueError(f"run.run_id is no id: {value!r}")
+    return int(value)

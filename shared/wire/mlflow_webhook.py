@@ -3,33 +3,36 @@
 import base64
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from shared.domain.commands import Command, EnforceSlot, JudgeVersion
 from shared.errors import Malformed, Unauthenticated
+from shared.wire import json_text
 
 MAX_AGE = timedelta(minutes=5)
 _VERSION_SIGNATURE = "v1,"
+_HEADERS = ("X-MLflow-Delivery-Id", "X-MLflow-Timestamp", "X-MLflow-Signature")
 
 
 def verify(headers: Mapping[str, str], body: bytes, *, secret: str, now: datetime) -> str:
     """Check signature and age; return the delivery id, the same over MLflow's own retries. Raises Unauthenticated."""
     lowered = {name.lower(): value for name, value in headers.items()}
-    delivery_id, timestamp, signature = (
-        lowered.get(f"x-mlflow-{name}", "") for name in ("delivery-id", "timestamp", "signature")
-    )
-    signed = f"{delivery_id}.{timestamp}.".encode() + body
+    delivery_id, timestamp, signature = (lowered.get(name.lower(), "") for name in _HEADERS)
+    if missing := [name for name in _HEADERS if not lowered.get(name.lower())]:
+        raise Unauthenticated(f"{', '.join(missing)} is missing: give the webhook a secret, REGISTRY_WEBHOOK_SECRET")
+    signed = f"{delivery_id}.{timestamp}.".encode(errors="replace") + body
     expected = base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest()).decode()
-    if (
-        not secret
-        or not delivery_id
-        or not hmac.compare_digest(signature.encode(), f"{_VERSION_SIGNATURE}{expected}".encode())
-    ):
+    given = signature.encode(errors="replace")
+    if not secret or not hmac.compare_digest(given, f"{_VERSION_SIGNATURE}{expected}".encode()):
         raise Unauthenticated("the signature is not ours: compare the webhook's secret with REGISTRY_WEBHOOK_SECRET")
-    if not timestamp.isdecimal() or abs(now.timestamp() - int(timestamp)) > MAX_AGE.total_seconds():
+    if not timestamp.isdecimal() or len(timestamp) > 12:
+        raise Unauthenticated(f"X-MLflow-Timestamp is no time in seconds: {timestamp[:20]!r}")
+    age = now.timestamp() - int(timestamp)
+    if age > MAX_AGE.total_seconds():
         raise Unauthenticated(f"the delivery is older than {MAX_AGE}: compare the clocks, or it was replayed")
+    if age < -MAX_AGE.total_seconds():
+        raise Unauthenticated(f"the delivery is from the future, by more than {MAX_AGE}: compare the clocks")
     return delivery_id
 
 
@@ -39,7 +42,7 @@ def decode(body: bytes, *, delivery_id: str) -> Command | None:
     The event is a hint: the command names what to look at, not what to believe.
     """
     try:
-        event = json.loads(body)
+        event = json_text.parse(body)
         subject, data = f"{event['entity']}.{event['action']}", event["data"]
         match subject:
             case "model_version.created":
@@ -48,7 +51,7 @@ def decode(body: bytes, *, delivery_id: str) -> Command | None:
                 return EnforceSlot(model=_text(data, "name"), slot=_text(data, "alias"), cause=delivery_id)
             case _:
                 return None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise Malformed(f"delivery {delivery_id} is no MLflow registry event: {error!r}") from error
 
 
