@@ -105,6 +105,8 @@ class Engine:
         if self._loop.is_running():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=1)
+        if not self._thread.is_alive() and not self.busy:
+            self._loop.close()
         if pool := runtime.get_threadpool_executor():
             pool.shutdown(wait=False, cancel_futures=True)
 
