@@ -55,7 +55,7 @@ def _chosen(parking: Parking, name: str | None) -> Sequence[ParkedMessage]:
         return waiting
     found = [one for one in waiting if f"{one.queue}/{one.message_id}" == name]
     if not found:
-        raise NothingFound(f"{visible(name)!r} is not parked (`ops parked` lists those that are)")
+        raise NothingFound(f"'{visible(name)}' is not parked (`ops parked` lists those that are)")
     return found
 
 

@@ -22,7 +22,7 @@ def story(options: argparse.Namespace, output: Output) -> int:
     ledger, now = ledger_of(settings), datetime.now(UTC)
     found = find_stories(ledger, options.which, ledger)
     if not found:
-        raise NothingFound(f"{visible(options.which)!r} leads to no story; what does: {WHAT_LEADS}")
+        raise NothingFound(f"'{visible(options.which)}' leads to no story; what does: {WHAT_LEADS}")
     told, others = ledger.story(found[0]), found[1:]
     view = story_view(told, waiting=ledger.parked(), now=now, tracking_uri=settings.mlflow_tracking_uri)
     output.show(

@@ -136,7 +136,7 @@ def _stories(stories: Sequence[StoryView], terminal: Terminal, now: datetime) ->
         [
             Cell(f"  {MARKS[one.state]} {one.state}", (_COLOURS[one.state],)),
             Cell(one.story, ("dim",)),
-            Cell(visible(one.subject)),
+            Cell(visible(one.subject), is_path=True),
             Cell(ago(one.started, now)),
             Cell(span(one.duration)),
             Cell(visible(one.attention or one.timeline[-1].sentence)),

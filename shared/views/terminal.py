@@ -34,10 +34,15 @@ class Terminal:
 
 @dataclass(frozen=True)
 class Cell:
-    """One piece of a line, with its styles."""
+    """One piece of a line, with its styles. Of a path the end says more than the beginning."""
 
     text: str
     styles: tuple[str, ...] = ()
+    is_path: bool = False
+
+    def fitted(self, width: int) -> str:
+        """As much of it as fits."""
+        return cut(self.text[::-1], width)[::-1] if self.is_path else cut(self.text, width)
 
 
 def grid(rows: Sequence[Sequence[Cell]], terminal: Terminal, *, elastic: Sequence[int] = ()) -> list[str]:
@@ -50,13 +55,12 @@ def grid(rows: Sequence[Sequence[Cell]], terminal: Terminal, *, elastic: Sequenc
         if widest is None or widths[widest] <= NARROWEST:
             break
         widths[widest] -= 1
-    return [
-        "  ".join(
-            terminal.paint(cut(each.text, width), *each.styles) + " " * (width - cells(cut(each.text, width)))
-            for each, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
+    return ["  ".join(_padded(*each, terminal) for each in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _padded(cell: Cell, width: int, terminal: Terminal) -> str:
+    fitted = cell.fitted(width)
+    return terminal.paint(fitted, *cell.styles) + " " * (width - cells(fitted))
 
 
 def cells(text: str) -> int:
