@@ -4,10 +4,12 @@ usecases/flight_delays/
     usecase.yml         what belongs together
     expectations.json   the suite, as Great Expectations writes it
     gate.yml            the product owner's rules
-    training.yml        read by the training job, not by the control plane
+    training.yml        read by the training job, not by the control plane: it has to be there
+    features.py         the same
 """
 
 import json
+import reprlib
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -106,15 +108,32 @@ class _GateFile(_Section):
         return self
 
 
-class _Decimals(yaml.SafeLoader):
-    """YAML whose numbers with a point stay exact decimals: 0.85 is 0.85."""
+class _Exact(yaml.SafeLoader):
+    """YAML that means one thing: numbers with a point stay exact decimals, a key stands once, nothing is an alias."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # its stub has no types
+            raise yaml.composer.ComposerError(None, None, "an alias: write the value out", mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [(key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := sorted({name for tag, name in names if names.count((tag, name)) > 1}):
+            text = f"{', '.join(twice)} is there twice: keep one"
+            raise yaml.constructor.ConstructorError(None, None, text, node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def _decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Decimal:
-    return Decimal(str(loader.construct_scalar(node)))
+    try:
+        return Decimal(str(loader.construct_scalar(node)))
+    except ArithmeticError:
+        text = f"{node.value} is no number to compare with: write a decimal, such as 0.85"
+        raise yaml.constructor.ConstructorError(None, None, text, node.start_mark) from None
 
 
-_Decimals.add_constructor("tag:yaml.org,2002:float", _decimal)
+_Exact.add_constructor("tag:yaml.org,2002:float", _decimal)
 
 
 def load(folder: Path) -> UseCases:
@@ -142,7 +161,11 @@ def load_one(folder: Path) -> UseCase:
     """One use case, all its files validated. Raises Misconfigured with every fault: file, field and remedy."""
     faults: list[str] = []
     main = _read(folder / "usecase.yml", _UseCaseFile, faults)
-    if main is None:
+    if main is None:  # the other files have faults of their own: those that are where they usually are
+        if (folder / "gate.yml").is_file():
+            _read(folder / "gate.yml", _GateFile, faults)
+        if (folder / "expectations.json").is_file():
+            _suite(folder / "expectations.json", faults)
         raise Misconfigured("\n".join(faults))
     if main.name != folder.name:
         faults.append(
@@ -152,6 +175,8 @@ def load_one(folder: Path) -> UseCase:
     suite = _suite(folder / main.data.expectations, faults)
     if not (folder / main.training.configuration).is_file():
         faults.append(f"{folder / 'usecase.yml'}: training.configuration: {main.training.configuration} is not there")
+    if not (folder / "features.py").is_file():
+        faults.append(f"{folder / 'features.py'}: it is not there: write what the model learns from into it")
     if faults or gate is None:
         raise Misconfigured("\n".join(faults))
     text = (folder / main.gate.policy).read_text()
@@ -179,11 +204,11 @@ def _twice(values: list[str]) -> list[str]:
 
 def _read[Model: BaseModel](file: Path, model: type[Model], faults: list[str]) -> Model | None:
     try:
-        loaded = yaml.load(file.read_text(), Loader=_Decimals)  # noqa: S506 - a SafeLoader with exact numbers
+        loaded = yaml.load(file.read_text(), Loader=_Exact)  # noqa: S506 - a SafeLoader with exact numbers
     except OSError as error:
         faults.append(f"{file}: {error.strerror}: write it, or name another file in usecase.yml")
         return None
-    except (yaml.YAMLError, UnicodeDecodeError, ArithmeticError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         faults.append(f"{file}: no YAML: {' '.join(str(error).split())}")
         return None
     try:
@@ -203,9 +228,8 @@ def _remedy(fault: Any) -> str:
         case "missing":
             return "the field is missing: add it"
         case _:
-            return (
-                f"{fault['msg']} (it is {fault['input']!r})" if not isinstance(fault["input"], dict) else fault["msg"]
-            )
+            given = fault["input"]
+            return str(fault["msg"]) if isinstance(given, dict) else f"{fault['msg']} (it is {reprlib.repr(given)})"
 
 
 def _suite(file: Path, faults: list[str]) -> str:
@@ -221,7 +245,7 @@ def _suite(file: Path, faults: list[str]) -> str:
     except OSError as error:
         faults.append(f"{file}: {error.strerror}: write it, or name another file in usecase.yml")
         return ""
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         faults.append(f"{file}: no expectation suite as Great Expectations writes it: {error!r}")
         return ""
     if not expectations:

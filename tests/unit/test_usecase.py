@@ -1,0 +1,299 @@
+"""A use case's folder: read whole, or refused with every fault of every file, each with the field and the remedy."""
+
+import json
+import re
+import shutil
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared import usecase
+from shared.domain.usecase import UseCases
+from shared.domain.verdicts import Severity
+from shared.errors import Misconfigured, UnknownUseCase
+
+USE_CASES = Path(__file__).parents[2] / "usecases"
+FLIGHT_DELAYS = USE_CASES / "flight_delays"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the flight delays, to break."""
+    copy = tmp_path / "flight_delays"
+    shutil.copytree(FLIGHT_DELAYS, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def faults(folder: Path) -> list[str]:
+    """What is said of it, without the place where the folder is."""
+    with pytest.raises(Misconfigured) as caught:
+        usecase.load_one(folder)
+    return str(caught.value).replace(f"{folder}/", "").splitlines()
+
+
+def change(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {file.name}"
+    file.write_text(text.replace(old, new))
+
+
+def test_flight_delays() -> None:
+    use_cases = usecase.load(USE_CASES)
+    one = use_cases.named("flight_delays")
+    assert (one.data.arrives, one.data.table) == ("landing/flights/*.csv", "silver/flight_delays")
+    assert (one.data.partition_by, one.scoring.part_by) == ("origin", "origin")
+    assert tuple(one.data.null_values) == ("NA", "")
+    assert one.data.columns["time_hour"] == "TIMESTAMP"
+    assert (one.training.job, one.training.model) == ("sluice-train", "flight_delays")
+    assert (one.scoring.job, one.scoring.table) == ("sluice-score", "gold/flight_delays")
+    assert one.gate.slot == "champion"
+    accurate, no_worse = one.gate.policy.rules
+    assert (accurate.name, accurate.metric, accurate.severity) == ("accurate_enough", "rmse", Severity.BLOCKING)
+    assert (accurate.at_most, no_worse.at_most_percent_worse) == (Decimal(30), Decimal(1))
+    assert json.loads(one.data.expectations)["expectations"]
+    assert Path(one.folder) == FLIGHT_DELAYS
+
+
+def test_fingerprint_of_the_policy_is_that_of_its_text(folder: Path) -> None:
+    before = usecase.load_one(folder).gate.policy.fingerprint
+    assert before == usecase.load_one(FLIGHT_DELAYS).gate.policy.fingerprint
+    change(folder / "gate.yml", "at_most: 30", "at_most: 31")
+    assert usecase.load_one(folder).gate.policy.fingerprint != before
+
+
+def test_numbers_are_exactly_those_that_are_written(folder: Path) -> None:
+    """0.1 is a tenth, not the float beside it."""
+    change(folder / "gate.yml", "at_most: 30", "at_most: 0.1")
+    assert usecase.load_one(folder).gate.policy.rules[0].at_most == Decimal("0.1")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("usecase.yml", "usecase.yml: No such file or directory: write it, or name another file in usecase.yml"),
+        ("gate.yml", "gate.yml: No such file or directory: write it, or name another file in usecase.yml"),
+        ("expectations.json", "expectations.json: No such file or directory: write it, or name another file"),
+        ("training.yml", "usecase.yml: training.configuration: training.yml is not there"),
+        ("features.py", "features.py: it is not there: write what the model learns from into it"),
+    ],
+)
+def test_missing_file_is_named(folder: Path, name: str, told: str) -> None:
+    (folder / name).unlink()
+    (fault,) = faults(folder)
+    assert fault.startswith(told)
+
+
+@pytest.mark.parametrize("name", ["usecase.yml", "gate.yml"])
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: [", "no YAML: while parsing"),
+        ("a: b: c", "no YAML: mapping values are not allowed"),
+        ("\tname: x", "no YAML: while scanning"),
+        ("a: 1\n---\nb: 2\n", "no YAML: expected a single document"),
+        ("a: !!python/object/apply:os.system [true]", "no YAML: could not determine a constructor"),
+        ("a: \x00", "no YAML: unacceptable character"),
+        ("a: 2024-13-45", "no YAML: month must be in 1..12"),
+        ("[" * 5000, "no YAML: "),
+        ("", "the file: Input should be a valid dictionary"),
+        ("just text", "the file: Input should be a valid dictionary"),
+        ("- a\n- b\n", "the file: Input should be a valid dictionary"),
+        ("name: a\nname: b\n", "no YAML: name is there twice: keep one"),
+        ("x: {a: {b: 1, c: 2, b: 3}}", "no YAML: b is there twice: keep one"),
+        ("? [a]\n: b", "no YAML: while constructing a mapping"),
+        ("a: &here 1\nb: *here\n", "no YAML: an alias: write the value out"),
+        ("a: &here [*here]\n", "no YAML: an alias: write the value out"),
+        ("a: &here {b: 1}\nc:\n  <<: *here\n", "no YAML: an alias: write the value out"),
+        ("a: .inf", "no YAML: .inf is no number to compare with: write a decimal, such as 0.85"),
+        ("a: .NaN", "no YAML: .NaN is no number to compare with"),
+        ("a: 1:30.5", "no YAML: 1:30.5 is no number to compare with"),
+    ],
+    ids=lambda value: value[:25] if isinstance(value, str) else "",
+)
+def test_yaml_that_means_nothing_or_two_things_is_told(folder: Path, name: str, text: str, told: str) -> None:
+    (folder / name).write_text(text)
+    (fault,) = faults(folder)
+    assert fault.startswith(f"{name}: {told}")
+
+
+def test_bytes_that_are_no_text_are_told(folder: Path) -> None:
+    for name in ("gate.yml", "expectations.json"):
+        (folder / name).write_bytes(b"\xff\xfe\x00")
+    gate, expectations = faults(folder)
+    assert gate.startswith("gate.yml: no YAML: ")
+    assert expectations.startswith("expectations.json: no expectation suite")
+
+
+def test_yaml_bomb_does_not_go_off(folder: Path) -> None:
+    """Each line ten times the one before: written out, it would fill the memory many times over."""
+    lines = ["l0: &l0 [lol]", *(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 30))]
+    (folder / "gate.yml").write_text("\n".join(lines))
+    (fault,) = faults(folder)
+    assert len(fault) < 300
+
+
+def test_what_is_told_stays_short(folder: Path) -> None:
+    change(folder / "usecase.yml", "owner: flight-operations", f"owner: [{', '.join(['x'] * 50_000)}]")
+    (fault,) = faults(folder)
+    assert fault.startswith("usecase.yml: owner: Input should be a valid string (it is ['x'")
+    assert len(fault) < 300
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("name: flight_delays", "nam: flight_delays", "nam: there is no such field: remove it, or mend its spelling"),
+        ("  job: sluice-train\n", "", "training.job: the field is missing: add it"),
+        ("  arrives: landing/flights/*.csv", "  arrives: ''", "data.arrives: String should have at least 1 character"),
+        ("  arrives: landing/flights/*.csv", "  arrives: 7", "data.arrives: Input should be a valid string (it is 7)"),
+        ("  table: silver/flight_delays", "  table: ../silver", "data.table: String should match pattern"),
+        ("  table: gold/flight_delays", "  table: /gold", "scoring.table: String should match pattern"),
+        ("  slot: champion", "  slot: Champion!", "gate.slot: String should match pattern"),
+        ("  slot: champion", "  slot: champion\n  1: x", "gate.1"),
+        ('["NA", ""]', "NA", "data.null_values: Input should be a valid list (it is 'NA')"),
+        ("    year: BIGINT", "    year: 64", "data.columns.year: Input should be a valid string (it is 64)"),
+        ("name: flight_delays", "name: flights", "name: 'flights', but its folder is 'flight_delays': make them equal"),
+        (
+            "  part_by: origin",
+            "  part_by: carrier",
+            "the file: Value error, scoring.part_by is 'carrier', but the table",
+        ),
+        ("configuration: training.yml", "configuration: t.yml", "training.configuration: t.yml is not there"),
+    ],
+)
+def test_wrong_field_is_named_with_a_remedy(folder: Path, old: str, new: str, told: str) -> None:
+    file = folder / "usecase.yml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    assert any(fault.startswith(f"usecase.yml: {told}") for fault in faults(folder)), faults(folder)
+
+
+RULE: dict[str, Any] = {"name": "r", "why": "w", "metric": "rmse", "at_most": 30}
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"severity": "fatal"}, ".severity: Input should be 'blocking' or 'warning'"),
+    ({"metric": ""}, ".metric: String should have at least 1 character"),
+    ({"metric": ["rmse"]}, ".metric: Input should be a valid string"),
+    ({"why": ""}, ".why: String should have at least 1 character"),
+    ({"name": "R 1"}, ".name: String should match pattern"),
+    ({"at_most": "thirty"}, ".at_most: Input should be a valid decimal"),
+    ({"at_most": "NaN"}, ".at_most: Input should be a finite number"),
+    ({"at_most": True}, ".at_most: Decimal input should be"),
+    ({"at_mots": 3}, ".at_mots: there is no such field: remove it, or mend its spelling"),
+    ({"at_most_percent_worse": 1}, ": Value error, give either at_most and/or at_least, or at_most_percent_worse"),
+    ({"at_most": None}, ": Value error, give either at_most and/or at_least, or at_most_percent_worse"),
+    (
+        {"at_most": None, "at_most_percent_worse": -1},
+        ".at_most_percent_worse: Input should be greater than or equal to 0",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("gate", "told"),
+    [
+        ({"version": 2, "rules": [RULE]}, "version: Input should be less than or equal to 1 (it is 2)"),
+        ({"rules": [RULE]}, "version: the field is missing: add it"),
+        ({"version": 1}, "rules: the field is missing: add it"),
+        ({"version": 1, "rules": []}, "rules: List should have at least 1 item"),
+        ({"version": 1, "rules": {"a": RULE}}, "rules: Input should be a valid list"),
+        ({"version": 1, "rules": [RULE, RULE]}, "the file: Value error, rules are named twice: r"),
+        (
+            {"version": 1, "rules": [{**RULE, "severity": "warning"}]},
+            "the file: Value error, no rule is blocking, so everything would be promoted: make one blocking",
+        ),
+        *[({"version": 1, "rules": [{**RULE, **changed}]}, f"rules.0{told}") for changed, told in WRONG],
+    ],
+    ids=lambda value: value[:40] if isinstance(value, str) else "",
+)
+def test_wrong_rule_is_named_with_a_remedy(folder: Path, gate: dict[str, Any], told: str) -> None:
+    """Every one of them would else be a gate that passes what it should not, or nothing."""
+    (folder / "gate.yml").write_text(json.dumps(gate))
+    (fault,) = faults(folder)
+    assert fault.startswith(f"gate.yml: {told}")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "no expectation suite as Great Expectations writes it: JSONDecodeError"),
+        ("[]", "no expectation suite as Great Expectations writes it"),
+        ("{}", "no expectation suite as Great Expectations writes it: KeyError('expectations')"),
+        ('{"expectations": null}', "no expectation suite"),
+        ("[" * 100_000, "no expectation suite"),
+        ('{"expectations": []}', "expectations: it is empty, so every batch would pass unchecked: add one"),
+        ('{"expectations": [{"kwargs": {}}]}', "expectations.0: it has no type: name the expectation"),
+        ('{"expectations": [{"type": "x"}, "y"]}', "expectations.1: it has no type: name the expectation"),
+    ],
+    ids=lambda value: value[:30],
+)
+def test_suite_that_could_check_nothing_is_told(folder: Path, text: str, told: str) -> None:
+    (folder / "expectations.json").write_text(text)
+    (fault,) = faults(folder)
+    assert fault.startswith(f"expectations.json: {told}")
+
+
+def test_every_fault_of_every_file_is_told_at_once(folder: Path, tmp_path: Path) -> None:
+    change(folder / "usecase.yml", "name: flight_delays\n", "name: other\n")
+    change(folder / "gate.yml", "metric: rmse\n    at_most: 30", "metric: ''\n    at_most: much")
+    (folder / "expectations.json").write_text("{}")
+    (folder / "training.yml").unlink()
+    (folder / "features.py").unlink()
+    second = tmp_path / "second"
+    second.mkdir()
+    (second / "usecase.yml").write_text("name: second\nowner: 1\n")
+    (second / "gate.yml").write_text("version: 1")
+    (second / "expectations.json").write_text("{")
+    with pytest.raises(Misconfigured) as caught:
+        usecase.load(tmp_path)
+    told = str(caught.value)
+    for file, field in [
+        ("flight_delays/usecase.yml", "name"),
+        ("flight_delays/gate.yml", "rules.0.metric"),
+        ("flight_delays/gate.yml", "rules.0.at_most"),
+        ("flight_delays/expectations.json", "no expectation suite"),
+        ("flight_delays/usecase.yml", "training.configuration"),
+        ("flight_delays/features.py", "it is not there"),
+        ("second/usecase.yml", "owner"),
+        ("second/usecase.yml", "data"),
+        ("second/usecase.yml", "scoring"),
+        ("second/gate.yml", "rules"),
+        ("second/expectations.json", "no expectation suite"),
+    ]:
+        assert re.search(rf"^{tmp_path}/{file}: {re.escape(field)}", told, re.MULTILINE), f"{file}: {field} in\n{told}"
+
+
+def test_two_use_cases_do_not_share_files_or_models(folder: Path, tmp_path: Path) -> None:
+    """One of them would never hear of an arrival, or judge the other's versions."""
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    change(other / "usecase.yml", "name: flight_delays\n", "name: other\n")
+    with pytest.raises(Misconfigured) as caught:
+        usecase.load(tmp_path)
+    assert str(caught.value).splitlines() == [
+        f"{tmp_path}: two use cases have the training.model 'flight_delays': give each its own",
+        f"{tmp_path}: two use cases have the data.arrives 'landing/flights/*.csv': give each its own",
+    ]
+
+
+def test_folder_without_use_cases_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="no use case in it"):
+        usecase.load(tmp_path)
+    with pytest.raises(Misconfigured, match="no such folder; set USE_CASES to where the use cases are"):
+        usecase.load(tmp_path / "nowhere")
+
+
+def test_use_case_is_found_by_what_messages_know_of_it() -> None:
+    flight_delays = usecase.load_one(FLIGHT_DELAYS)
+    use_cases = UseCases.of(flight_delays)
+    assert use_cases.of_file("landing/flights/2013-01.csv") is flight_delays
+    assert use_cases.of_file("landing/flights/2013-01.CSV") is None
+    assert use_cases.of_file("landing/hotels/2013-01.csv") is None
+    assert use_cases.of_model("flight_delays") is flight_delays
+    assert use_cases.of_model("Flight_delays") is None
+    with pytest.raises(UnknownUseCase, match="there is no use case 'other' \\(there are: flight_delays\\)"):
+        use_cases.named("other")
+    with pytest.raises(UnknownUseCase, match="there are: none"):
+        UseCases.of().named("other")
