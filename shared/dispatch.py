@@ -7,7 +7,7 @@ Anything else is raised: the host abandons, and the broker dead-letters at the m
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.domain import identity
@@ -29,9 +29,9 @@ BACK_OFF = (0.2, 0.5, 1.0, 2.0, 4.0)
 class Secrets:
     """What proves who a sender is."""
 
-    webhook: str
+    webhook: str = field(repr=False)
     notification_user: str
-    notification_password: str
+    notification_password: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,17 +49,16 @@ class Sluice:
     workspace: str
 
     def event(self, event_id: str, event_type: str, data: Mapping[str, Any]) -> None:
-        """An Event Grid event. One that is malformed is parked: Event Grid would only send it again."""
+        """An Event Grid event. One that cannot succeed is parked: Event Grid would only send it again."""
         try:
             blob = event_grid.decode_blob_created(event_id, event_type, data)
-        except Malformed as error:
+            if blob is None:
+                log.info("event %s dropped: type %s", event_id, event_type)
+                return
+            self._apply(lambda: self.accept_arrival(blob))
+        except Poison as error:
             body = json.dumps(data, default=repr).encode()[:65_536]
             self._park("event-grid", event_id, error.reason, str(error), body, story="")
-            return
-        if blob is None:
-            log.info("event %s dropped: type %s", event_id, event_type)
-            return
-        self._apply(lambda: self.accept_arrival(blob))
 
     def message(self, queue: Queue, message_id: str, body: bytes, correlation_id: str) -> None:
         """A queue's message: decode, run its step, send what follows."""

@@ -120,9 +120,12 @@ class Settings(BaseSettings):
         try:
             return cls.model_validate({**values, **os.environ})
         except ValidationError as error:
-            faults = [
-                f"  {'.'.join(map(str, each['loc'])) or 'settings'}: {each['msg']}"
-                for each in error.errors(include_input=False)
-            ]
+            faults = [f"  {cls._name(each['loc'])}: {each['msg']}" for each in error.errors(include_input=False)]
             hint = f"set them in the environment or in {path}; is the local stack up (python -m local up)?"
             raise Misconfigured("\n".join([f"{len(faults)} settings are wrong:", *faults, hint])) from error
+
+    @classmethod
+    def _name(cls, location: tuple[int | str, ...]) -> str:
+        """The setting's name; where a default is wrong, pydantic names the field."""
+        field = cls.model_fields.get(str(location[0])) if location else None
+        return str(field.alias) if field else ".".join(map(str, location)) or "settings"
