@@ -59,12 +59,10 @@ class Server:
                 else:
                     log.write(line)
 
-    def await_ready(self, deadline: float) -> None:
-        """Wait for the ready line. Raises ServerEndedError."""
-        while not self._ready.wait(0.05):
-            self.check()
-            if time.monotonic() > deadline:
-                raise ServerEndedError(f"{self.name} was not ready in {START_SECONDS} s; its log: {self.log}")
+    @property
+    def is_ready(self) -> bool:
+        """Did it print its ready line?"""
+        return self._ready.is_set()
 
     def check(self) -> None:
         """Raise ServerEndedError if it ended."""
@@ -147,9 +145,16 @@ class Stack:
             server = Server(name, [*arguments, "--port", str(ports[name])], home.log(name), environment)
             self._servers.append(server)
         home.processes_file.write_text(json.dumps({each.name: each.process.pid for each in self._servers}))
-        for server in self._servers:
-            server.await_ready(began + START_SECONDS)
-            self._say(f"{server.name:<12} {self.addresses[server.name]}  ({time.monotonic() - began:.1f} s)")
+        waiting = list(self._servers)
+        while waiting:
+            for server in [each for each in waiting if each.is_ready]:
+                waiting.remove(server)
+                self._say(f"{server.name:<12} {self.addresses[server.name]}  ({time.monotonic() - began:.1f} s)")
+            self.check()
+            if waiting and time.monotonic() > began + START_SECONDS:
+                late = ", ".join(f"{each.name} (log: {each.log})" for each in waiting)
+                raise ServerEndedError(f"not ready in {START_SECONDS} s: {late}")
+            time.sleep(0.05)
         self._register()
         self._say(f"{'registered':<12} jobs, notifications, webhook  ({time.monotonic() - began:.1f} s)")
         self._event_grid = EventGrid(
