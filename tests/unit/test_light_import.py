@@ -1,0 +1,57 @@
+"""The app loads in a moment: every SDK waits for the first message that needs it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+HEAVY = [
+    "arro3",
+    "azure.eventgrid",
+    "azure.identity",
+    "azure.servicebus",
+    "databricks",
+    "deltalake",
+    "duckdb",
+    "fsspec",
+    "great_expectations",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "requests",
+    "sklearn",
+    "sqlalchemy",
+]
+
+
+def loaded_by(module: str) -> set[str]:
+    """Every module that importing this one loads, in a new process."""
+    code = f"import sys; before = set(sys.modules); import {module}; print(*(set(sys.modules) - before))"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    return set(answer.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def loaded() -> set[str]:
+    return loaded_by("function_app")
+
+
+@pytest.mark.parametrize("heavy", HEAVY)
+def test_function_app_does_not_load(heavy: str, loaded: set[str]) -> None:
+    assert sorted(name for name in loaded if name == heavy or name.startswith(f"{heavy}.")) == []
+
+
+def test_function_app_loads_all_of_ours_that_a_first_message_needs(loaded: set[str]) -> None:
+    """So that what is looked for above is really what the app is made of."""
+    assert {"functions.arrivals", "shared.bootstrap", "shared.adapters.mlflow", "shared.adapters.delta"} <= loaded
+    assert not {name for name in loaded if name.partition(".")[0] in ("local", "ops", "tests", "sluice_ml")}
+
+
+def test_what_is_not_to_be_loaded_can_be() -> None:
+    """A name that nobody could import would never be found above."""
+    code = f"import importlib.util as u; print([name for name in {HEAVY} if u.find_spec(name) is None])"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
