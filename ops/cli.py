@@ -1,7 +1,6 @@
 """The command line: what can be typed, and how a command ends."""
 
 import argparse
-import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +14,8 @@ from shared.views.status import RECENT
 
 ERROR = 2
 _EXIT_CODES = "exit codes: {well}; 2 an error (bad arguments, an unreachable ledger, nothing found)"
-_SETTINGS = """Settings come from the environment and, below it, from one file: --settings FILE,
-else ./local.settings.json, else .sluice/local.settings.json, which a local stack writes."""
+_SETTINGS = """Settings come from --settings FILE; else from the environment and, below it, ./local.settings.json
+or .sluice/local.settings.json, which a local stack writes."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -28,8 +27,6 @@ def main(arguments: Sequence[str]) -> int:
         message = str(error)
     except BrokenPipeError:
         raise
-    except sqlite3.Error as error:
-        message = f"the ledger cannot be read: {error}"
     except OSError as error:
         message = f"{error.filename or 'ops'}: {error.strerror or error}"
     else:

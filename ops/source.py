@@ -17,12 +17,12 @@ class NothingFound(Exception):
 
 
 def settings_of(file: Path | None) -> Settings:
-    """The settings: the environment's and, below it, those of the named file, else of the first that is there.
+    """The settings: the named file's, else the environment's and, below it, those of the first file that is there.
 
     Raises Misconfigured with what to do.
     """
-    found = file or next((each for each in FILES if each.is_file()), None)
-    if found is None and "LEDGER" not in os.environ:
+    found = next((each for each in FILES if each.is_file()), None)
+    if file is None and found is None and "LEDGER" not in os.environ:
         others = sorted(LOCAL_SETTINGS.parent.glob(f"*/{LOCAL_SETTINGS.name}"))
         stacks = [f"  python -m ops --settings {each} ...   the local stack in {each.parent}" for each in others]
         raise Misconfigured(
@@ -36,7 +36,7 @@ def settings_of(file: Path | None) -> Settings:
                 ]
             )
         )
-    return Settings.load(found)
+    return Settings.load(file, found=found or LOCAL_SETTINGS)
 
 
 def ledger_of(settings: Settings) -> Records:

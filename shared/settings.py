@@ -103,12 +103,14 @@ class Settings(BaseSettings):
         return str(getattr(self, f"{queue.name.lower()}_queue"))
 
     @classmethod
-    def load(cls, file: Path | None = None) -> Self:
-        """Read the environment, and under it the `Values` of a local.settings.json where there is one.
+    def load(cls, file: Path | None = None, *, found: Path = LOCAL_SETTINGS) -> Self:
+        """Read the environment and the `Values` of a local.settings.json.
 
+        A file that is named wins over the environment, so that a command for a laptop's stack never reaches another
+        one; below the environment is the file that is merely found, where there is one.
         Raises Misconfigured with every fault at once, each naming the setting and what is wrong with it.
         """
-        path = file or LOCAL_SETTINGS
+        path = file or found
         values: dict[str, str] = {}
         if file or path.exists():
             try:
@@ -118,7 +120,7 @@ class Settings(BaseSettings):
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise Misconfigured(f'{path}: {{"Values": {{NAME: TEXT}}}} is expected ({error})') from error
         try:
-            return cls.model_validate({**values, **os.environ})
+            return cls.model_validate({**os.environ, **values} if file else {**values, **os.environ})
         except ValidationError as error:
             faults = [f"  {cls._name(each['loc'])}: {each['msg']}" for each in error.errors(include_input=False)]
             hint = f"set them in the environment or in {path}; is the local stack up (python -m local up)?"

@@ -52,7 +52,7 @@ class SqliteLedger:
         try:
             with closing(sqlite3.connect(self._path, timeout=30, isolation_level=None)) as db:
                 yield db
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise Unreachable(f"the ledger {self._path}: {error}") from error
 
     @contextmanager

@@ -314,8 +314,8 @@ def test_settings_option_may_stand_on_either_side(operator: Operator) -> None:
         ("sqlite:///{folder}/another.db", "there is no ledger at", "status"),
         ("sqlite:///{folder}/another.db", "there is no ledger at", "parked"),
         ("sqlite:///{folder}/another.db", "there is no ledger at", "replay --all"),
-        ("sqlite:///{folder}/settings.json", "the ledger cannot be read", "status"),
-        ("sqlite:///{folder}/settings.json", "the ledger cannot be read", "story x"),
+        ("sqlite:///{folder}/settings.json", "file is not a database", "status"),
+        ("sqlite:///{folder}/settings.json", "file is not a database", "story x"),
         ("postgres://x", "sqlite:///PATH is expected", "status"),
     ],
 )

@@ -136,10 +136,16 @@ def test_service_bus_is_a_connection_string_or_a_namespace(tmp_path: Path) -> No
     assert Settings.load(written(tmp_path, in_azure)).service_bus_namespace == "sluice.servicebus.windows.net"
 
 
-def test_environment_comes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_comes_before_a_file_that_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKE_ROOT", "abfss://lake")
-    settings = Settings.load(written(tmp_path, {**SAMPLE, "LANDING_ROOT": "there", "UNKNOWN": "x"}))
+    settings = Settings.load(found=written(tmp_path, {**SAMPLE, "LANDING_ROOT": "there", "UNKNOWN": "x"}))
     assert (settings.lake_root, settings.landing_root) == ("abfss://lake", "there")
+
+
+def test_named_file_comes_before_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell in which production is set up does not turn a laptop's command against it."""
+    monkeypatch.setenv("LAKE_ROOT", "abfss://lake")
+    assert Settings.load(written(tmp_path, {**SAMPLE, "LAKE_ROOT": "here"})).lake_root == "here"
 
 
 def test_environment_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
