@@ -168,7 +168,11 @@ class World:
         champion = asked["champion_version"]
         self.registry.register(
             asked["model"],
-            tags={"sluice.story": asked["story"], "sluice.champion_version": champion},
+            tags={
+                "sluice.story": asked["story"],
+                "sluice.job_run_id": str(run.job_run_id),
+                "sluice.champion_version": champion,
+            },
             metrics={"rmse": self.rmse, **({"champion.rmse": self.champion_rmse} if champion else {})},
             run_id=f"mlflow-{run.job_run_id}",
         )

