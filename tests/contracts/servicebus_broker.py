@@ -29,7 +29,7 @@ from azure.servicebus import (
 
 from local.servicebus import frames as fr
 from local.servicebus.amqp_types import DecodeError, Described, UByte, UInt, ULong
-from local.servicebus.frames import Performative, frame, performative, read_performative
+from local.servicebus.frames import Performative, ProtocolError, frame, performative, read_performative
 
 PROJECT = Path(__file__).parents[2]
 DEADLINE = 30.0
@@ -220,9 +220,20 @@ class Peer:
 
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("sender", "receiver", "dead_letters"):
-            if name in self.__dict__:
-                self.__dict__.pop(name).close()
+        opened = [self.__dict__.pop(name) for name in ("sender", "receiver", "dead_letters") if name in self.__dict__]
+        side_by_side(*(each.close for each in opened))
+
+    def open(self) -> Self:
+        """Open everything now."""
+        side_by_side(self.sender.create_message_batch, self.bodies, self.dead_bodies)
+        return self
+
+
+def side_by_side(*works: Callable[[], object]) -> None:
+    """Do all at the same time."""
+    with ThreadPoolExecutor(max(1, len(works))) as pool:
+        for each in [pool.submit(work) for work in works]:
+            each.result()
 
 
 def _message(content: ServiceBusMessage | str) -> ServiceBusMessage:
@@ -238,14 +249,19 @@ class Bus:
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
         self.client = broker.client()
-        self._free: dict[str, list[Peer]] = {}
+        self.slow = [Wire(broker.port) for _ in range(100)]
+        """Connections that never finish their first word: they must be in nobody's way."""
+        for number, wire in enumerate(self.slow):
+            wire.send((fr.AMQP_HEADER + b"\x00\x00\x03\xe8\x02\x00\x00\x00")[: number % 16])
         self._in_use: list[tuple[str, Peer]] = []
         self._left: list[Peer] = []
         self._made: dict[str, int] = {}
+        self._free = {kind: [self._make(kind)] for kind in KINDS}
+        side_by_side(*(peer.open for [peer] in self._free.values()))
 
     def queue(self, kind: str) -> Peer:
         """An empty queue of that kind that no other test uses now."""
-        free = self._free.setdefault(kind, [])
+        free = self._free[kind]
         peer = free.pop() if free else self._make(kind)
         self._in_use.append((kind, peer))
         return peer
@@ -268,10 +284,10 @@ class Bus:
     def close(self) -> None:
         """Close everything, side by side."""
         peers = [*self._left, *(peer for free in self._free.values() for peer in free)]
-        with ThreadPoolExecutor(16) as pool:
-            for peer in peers:
-                pool.submit(peer.close)
+        side_by_side(*(peer.close for peer in peers))
         self.client.close()
+        for wire in self.slow:
+            wire.socket.close()
         self.broker.stop()
 
 
@@ -404,7 +420,7 @@ class Wire:
                 if said.code == fr.CLOSE:
                     error = said.value(0)
                     condition = str(error.value[0]) if isinstance(error, Described) else None
-        except DecodeError:
+        except (DecodeError, ProtocolError):  # a header, in the place of a frame
             return condition
         return condition
 

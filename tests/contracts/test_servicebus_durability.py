@@ -13,10 +13,15 @@ import pytest
 from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage
 from azure.servicebus.exceptions import MessageLockLostError, ServiceBusError
 
+from local.servicebus import frames as fr
+from local.servicebus.amqp_types import UInt
+from local.servicebus.decoding import decode
+from local.servicebus.messages import ANNOTATIONS, DATA, section, sections
 from tests.contracts.servicebus_broker import (
     DEADLINE,
     Broker,
     Peer,
+    Wire,
     broker_fixture,  # noqa: F401 - a fixture
     run_broker,
 )
@@ -69,17 +74,20 @@ def test_a_message_whose_lock_died_with_the_broker_comes_again_and_counts(broker
 
 
 def test_sequence_numbers_are_never_given_twice(broker: Broker) -> None:
-    with broker.client(retries=10) as client:
-        peer = Peer(client, "plain-0")
-        peer.send("before")
-        message = peer.receive()
-        peer.receiver.complete_message(message)
-        broker.restart(signal.SIGKILL)
-        peer.send("after")
-        later = peer.receive()
-        assert (later.sequence_number or 0) > (message.sequence_number or 0)
-        peer.receiver.complete_message(later)
-        peer.close()
+    def sent_and_completed() -> int:
+        with Wire(broker.port).open() as wire:
+            wire.attach_sender("plain-0")
+            wire.transfer(0, 0, section(DATA, b"x"))
+            wire.attach_receiver("plain-0", 1, credit=1)
+            delivered = wire.expect(fr.TRANSFER).payload
+            wire.say(fr.DISPOSITION, True, UInt(0), UInt(0), False, fr.outcome(fr.ACCEPTED))
+            wire.expect(fr.DISPOSITION)
+        [annotations] = [each for each in sections(delivered) if each.code == ANNOTATIONS]
+        return int(decode(delivered, annotations.value)[0]["x-opt-sequence-number"])
+
+    first = sent_and_completed()
+    broker.restart(signal.SIGKILL)
+    assert sent_and_completed() > first
 
 
 def test_under_load_and_kill_9_nothing_is_lost_and_nothing_completed_comes_back(broker: Broker) -> None:
@@ -196,63 +204,6 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     queues = queues_file(tmp_path, {"name": "q"})
     ran = run_broker("--queues", queues, "--db", queues / "service-bus.db")
     assert (ran.returncode, ran.stderr) == (2, f"{queues / 'service-bus.db'}: File exists: name another --db\n")
-
-
-@pytest.mark.parametrize(
-    ("queue", "fault"),
-    [
-        ({"name": "q", "lockDuration": "1 minute"}, "queue q: lockDuration: '1 minute'"),
-        ({"name": "q", "lockDuration": "PT10M"}, "queue q: lockDuration: 'PT10M': the service locks for PT5M at most"),
-        ({"name": "q", "lockDuration": "PT0S"}, "queue q: lockDuration: 'PT0S'"),
-        ({"name": "q", "defaultMessageTimeToLive": 5}, "queue q: defaultMessageTimeToLive: 5"),
-        ({"name": "q", "maxDeliveryCount": 0}, "queue q: maxDeliveryCount: 0"),
-        ({"name": "q", "maxDeliveryCount": True}, "queue q: maxDeliveryCount: True"),
-        ({"name": "q", "requiresDuplicateDetection": "yes"}, "queue q: requiresDuplicateDetection: 'yes'"),
-        ({"name": "q", "requiresSession": True}, "queue q: requiresSession: not supported here"),
-        ({"name": "q w"}, "queue q w: name: 'q w'"),
-        ({"nam": "q"}, "queue number 1: name: None"),
-        ("q", "queue number 1: 'q' is no queue"),
-    ],
-)
-def test_a_fault_in_the_queues_file_is_named_with_file_queue_and_field(
-    queue: object, fault: str, tmp_path: Path
-) -> None:
-    queues = queues_file(tmp_path, queue)
-    ran = run_broker("--queues", queues, "--db", tmp_path / "service-bus.db")
-    assert ran.returncode == 2
-    assert ran.stderr.startswith(f"{queues}: {fault}")
-    assert not (tmp_path / "service-bus.db").exists()
-
-
-def test_all_faults_of_the_queues_file_at_once(tmp_path: Path) -> None:
-    queues = queues_file(
-        tmp_path, {"name": "Q", "maxDeliveryCount": -1}, {"name": "r", "x": 1}, {"name": "s"}, {"name": "S"}
-    )
-    ran = run_broker("--queues", queues, "--db", tmp_path / "service-bus.db")
-    faults = ran.stderr.splitlines()
-    assert [fault.split(": ")[1:3] for fault in faults] == [
-        ["queue Q", "maxDeliveryCount"],
-        ["queue r", "x"],
-        ["queue s", "name"],
-    ]
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"queues": []}', '{"queues": {}}', "\ufeff\x00"])
-def test_a_file_without_queues_is_named(text: str, tmp_path: Path) -> None:
-    queues = tmp_path / "queues.json"
-    queues.write_text(text)
-    ran = run_broker("--queues", queues, "--db", tmp_path / "service-bus.db")
-    assert ran.returncode == 2
-    assert ran.stderr.startswith(f"{queues}: ")
-    assert ran.stderr.count("\n") == 1
-
-
-def test_a_missing_queues_file_is_named(tmp_path: Path) -> None:
-    ran = run_broker("--queues", tmp_path / "none.json", "--db", tmp_path / "service-bus.db")
-    assert (ran.returncode, ran.stderr) == (
-        2,
-        f"{tmp_path / 'none.json'}: No such file or directory: name the file of the queues with --queues\n",
-    )
 
 
 def test_the_projects_own_queues_are_served(tmp_path: Path) -> None:

@@ -8,20 +8,11 @@ from azure.servicebus.exceptions import ServiceBusError
 
 from tests.contracts.servicebus_broker import (
     Bus,
-    Peer,
     bus_fixture,  # noqa: F401 - a fixture
     eventually,
 )
 
 SHORT = timedelta(seconds=1)
-
-
-def opened(peer: Peer) -> Peer:
-    """Open its links now, and not while a message expires."""
-    peer.send("opening")
-    peer.complete("opening")
-    assert peer.dead_bodies() == []
-    return peer
 
 
 def test_the_queues_time_to_live_ends_in_its_dead_letter_queue(bus: Bus) -> None:
@@ -59,7 +50,7 @@ def test_the_time_to_live_is_told_to_the_consumer(bus: Bus) -> None:
 
 
 def test_who_holds_a_message_may_finish_it(bus: Bus) -> None:
-    orders = opened(bus.queue("short-life"))
+    orders = bus.queue("short-life").open()
     orders.send("held")
     held = orders.receive()
     orders.send("clock")
@@ -70,7 +61,7 @@ def test_who_holds_a_message_may_finish_it(bus: Bus) -> None:
 
 
 def test_an_expired_message_that_is_given_back_goes(bus: Bus) -> None:
-    orders = opened(bus.queue("short-life"))
+    orders = bus.queue("short-life").open()
     orders.send("held")
     held = orders.receive()
     orders.send("clock")
@@ -90,7 +81,7 @@ def test_a_scheduled_message_lives_from_when_it_is_enqueued(bus: Bus) -> None:
 
 
 def test_a_deferred_message_expires_when_somebody_asks_for_it(bus: Bus) -> None:
-    orders = opened(bus.queue("deferred-life"))
+    orders = bus.queue("deferred-life").open()
     orders.send(ServiceBusMessage("aside", time_to_live=SHORT))
     message = orders.receive()
     orders.receiver.defer_message(message)

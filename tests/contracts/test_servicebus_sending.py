@@ -182,7 +182,7 @@ def test_asynchronously_too(bus: Bus) -> None:
                 await sender.send_messages([ServiceBusMessage(text) for text in "abc"])
                 [number] = await sender.schedule_messages(ServiceBusMessage("d"), datetime.now(UTC))
             async with client.get_queue_receiver(orders.queue) as receiver:
-                seen = []
+                seen: list[str] = []
                 while len(seen) < 4:
                     for each in await receiver.receive_messages(max_message_count=4, max_wait_time=DEADLINE):
                         await receiver.renew_message_lock(each)
