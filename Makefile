@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.13 2>/dev/null || echo python3)
 UV_VERSION := 0.13.9
 VENV := .venv
 PY := $(VENV)/bin/python
-INSTALL := $(VENV)/bin/uv pip install --python $(PY) --quiet
+INSTALL := $(VENV)/bin/uv pip install --python $(PY) --quiet --compile-bytecode
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test lint format lock clean

@@ -175,6 +175,11 @@ def test_the_model_says_what_it_takes_and_shows_it(reckoned: dict[str, Any]) -> 
     assert len(reckoned["example"]) == 3
 
 
+def test_many_tasks_that_load_one_model_at_once_do_not_disturb_each_other(laptop: Laptop, trained: list[Ended]) -> None:
+    """Each time under a path that nobody loaded from before."""
+    assert json.loads(laptop.script(CROWD)) == [3 * 16] * 6
+
+
 def test_a_story_registers_once(laptop: Laptop, trained: list[Ended], client: MlflowClient) -> None:
     """A run that is started again for the same story ends well, and changes nothing."""
     experiment = client.get_experiment_by_name("/Shared/flight_delays")
@@ -310,4 +315,23 @@ print(json.dumps({
     "outputs": [each.type.name for each in models[1].metadata.get_output_schema().inputs],
     "example": list(models[1].predict(models[1].input_example)),
 }))
+"""
+
+CROWD = """
+import json, shutil, tempfile
+import mlflow
+from mlflow.pyfunc import spark_udf
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.getOrCreate()
+files = mlflow.artifacts.download_artifacts("models:/flight_delays/1", dst_path=tempfile.mkdtemp())
+model = mlflow.pyfunc.load_model(files)
+rows = spark.createDataFrame(model.input_example).crossJoin(spark.range(16)).repartition(16)
+counts = []
+for _ in range(6):
+    copy = tempfile.mkdtemp()
+    shutil.copytree(files, copy, dirs_exist_ok=True)
+    predict = spark_udf(spark, copy, env_manager="local")
+    counts.append(len(rows.select(predict(*[each.name for each in model.metadata.get_input_schema()])).collect()))
+print(json.dumps(counts))
 """

@@ -22,7 +22,7 @@ def _elsewhere(port: int) -> int:
 
 def test_spark_serves_this_machine_only(tmp_path: Path) -> None:
     """The port it is told, on 127.0.0.1 and nowhere else."""
-    with server(tmp_path / "spark.log", "local.spark", "--port", "0", "--cold") as address:
+    with server(tmp_path / "spark.log", "local.spark", "--port", "0") as address:
         assert address.startswith("sc://127.0.0.1:")
         socket.create_connection(("127.0.0.1", _port(address)), timeout=5).close()
         assert _elsewhere(_port(address)) != 0
@@ -53,7 +53,7 @@ def test_mlflow_keeps_models_and_webhooks_over_a_restart(tmp_path: Path) -> None
 @pytest.mark.parametrize("module", ["local.spark", "local.mlflow_server"])
 def test_a_port_that_is_taken_is_told(tmp_path: Path, module: str) -> None:
     """It ends with an error, and is not ready."""
-    home = ["--home", str(tmp_path / "mlflow")] if module == "local.mlflow_server" else ["--cold"]
+    home = ["--home", str(tmp_path / "mlflow")] if module == "local.mlflow_server" else []
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         with (
