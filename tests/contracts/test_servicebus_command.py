@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
-from azure.servicebus import ServiceBusMessage
 
 from tests.contracts.servicebus_broker import (
     PROJECT,
     Broker,
     Peer,
     broker_fixture,  # noqa: F401 - a fixture
+    put,
     run_broker,
 )
 
@@ -44,10 +44,7 @@ def test_counts_by_state(broker: Broker) -> None:
 
 
 def test_counts_after_kill_9(broker: Broker) -> None:
-    with broker.client() as client:
-        peer = Peer(client, "plain-0")
-        peer.send(*(ServiceBusMessage("x") for _ in range(5)))
-        peer.close()
+    put(broker, "plain-0", *"abcde")
     broker.restart()
     assert broker.counts()["plain-0"]["active"] == 5
 

@@ -19,10 +19,12 @@ from local.servicebus.decoding import decode
 from local.servicebus.messages import ANNOTATIONS, DATA, section, sections
 from tests.contracts.servicebus_broker import (
     DEADLINE,
+    PROJECT,
     Broker,
     Peer,
     Wire,
     broker_fixture,  # noqa: F401 - a fixture
+    put,
     run_broker,
 )
 
@@ -122,16 +124,18 @@ def test_under_load_and_kill_9_nothing_is_lost_and_nothing_completed_comes_back(
 
 
 def test_sigterm_stops_within_two_seconds_with_connections_open(broker: Broker) -> None:
-    with broker.client() as client:
+    with Wire(broker.port).open() as wire, broker.client() as client:
+        wire.put("plain-0", "kept", "held")
         peer = Peer(client, "plain-0")
-        peer.send("kept", "held")
         peer.receive()
         before = time.monotonic()
         assert broker.stop(signal.SIGTERM) == 0
         assert time.monotonic() - before < 2
+        assert wire.refusal() == "amqp:connection:forced"
         assert broker.said == []
         peer.close()
-    assert broker.counts()["plain-0"]["active"] + broker.counts()["plain-0"]["locked"] == 2
+    counts = broker.counts()["plain-0"]
+    assert counts["active"] + counts["locked"] == 2
 
 
 def test_two_brokers_do_not_share_a_file(broker: Broker) -> None:
@@ -189,10 +193,7 @@ def test_the_database_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_damaged_message_is_no_traceback(broker: Broker) -> None:
-    with broker.client() as client:
-        peer = Peer(client, "plain-0")
-        peer.send("whole")
-        peer.close()
+    put(broker, "plain-0", "whole")
     broker.stop()
     damaged_message(broker.db)
     ran = run_broker("--queues", broker.queues, "--db", broker.db)
@@ -207,18 +208,13 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_the_projects_own_queues_are_served(tmp_path: Path) -> None:
-    with Broker(tmp_path, queues=Path("infra/queues.json")) as broker, broker.client() as client:
-        peer = Peer(client, "arrivals")
-        peer.send("hello")
-        peer.complete("hello")
-        peer.close()
+    with Broker(tmp_path, queues=PROJECT / "infra" / "queues.json") as broker:
+        put(broker, "arrivals", "hello")
+        assert broker.counts()["arrivals"]["active"] == 1
 
 
 def test_messages_of_a_queue_that_is_no_longer_declared_are_kept_and_said(broker: Broker) -> None:
-    with broker.client() as client:
-        peer = Peer(client, "plain-0")
-        peer.send("kept")
-        peer.close()
+    put(broker, "plain-0", "kept")
     declared = broker.queues.read_text()
     broker.stop()
     queues_file(broker.queues.parent, {"name": "other"})
@@ -232,26 +228,8 @@ def test_messages_of_a_queue_that_is_no_longer_declared_are_kept_and_said(broker
     ]
     broker.queues.write_text(declared)
     broker.start()
-    with broker.client() as client:
-        peer = Peer(client, "plain-0")
-        peer.complete("kept")
-        peer.close()
-
-
-def test_a_killed_client_gives_its_messages_back_when_the_locks_run_out(broker: Broker) -> None:
-    with broker.client() as client:
-        peer = Peer(client, "short-lock-0")
-        peer.send("held")
-        with broker.client() as doomed:
-            other = Peer(doomed, "short-lock-0")
-            other.receive()
-            broker_side = broker.counts()["short-lock-0"]
-            assert broker_side["locked"] + broker_side["active"] == 1
-            other.close()
-        again = peer.receive()
-        assert again.delivery_count == 1
-        peer.receiver.complete_message(again)
-        peer.close()
+    assert broker.counts()["plain-0"]["active"] == 1
+    put(broker, "plain-0", "more")
 
 
 def test_an_error_is_raised_while_the_broker_is_away(broker: Broker) -> None:

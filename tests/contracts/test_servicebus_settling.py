@@ -240,6 +240,18 @@ def test_a_receiver_that_closes_keeps_its_locks_until_they_run_out(bus: Bus) -> 
     orders.receiver.complete_message(again)
 
 
+def test_a_consumer_that_dies_gives_its_messages_back_when_the_locks_run_out(bus: Bus) -> None:
+    orders = bus.queue("short-lock")
+    orders.send("held")
+    with Wire(bus.broker.port).open() as wire:
+        wire.attach_receiver(orders.queue, credit=1)
+        wire.expect(fr.TRANSFER)
+    assert bus.broker.counts()[orders.queue]["locked"] == 1
+    again = orders.receive()
+    assert again.delivery_count == 1
+    orders.receiver.complete_message(again)
+
+
 def test_what_was_prefetched_and_never_looked_at_does_not_count(bus: Bus) -> None:
     orders = bus.queue("plain")
     orders.send(*(str(n) for n in range(10)))
