@@ -126,7 +126,7 @@ class Connection(asyncio.Protocol):
         return False
 
     def acknowledge(self) -> None:
-        """Gather the acknowledgements: what they acknowledge is durable now."""
+        """Gather the acknowledgements: what they acknowledge is durable before they are written."""
         for channel, body in self._acknowledgements:
             self.send(channel, body)
         self._acknowledgements.clear()

@@ -1,4 +1,4 @@
-"""The broker: its queues, its connections, and the order of things: change, commit, acknowledge, deliver."""
+"""The broker: its queues, its connections, and the order of things: change, deliver, commit, and only then write."""
 
 import asyncio
 import sqlite3
@@ -64,11 +64,10 @@ class Broker:
             self._touched.add(queue.dead_letters)
 
     def flush(self) -> None:
-        """Commit, acknowledge, deliver, commit what delivering locked or deleted, and only then write."""
+        """Gather acknowledgements, deliver, commit all that was changed, and only then write."""
         if self._failed:
             return
         try:
-            self._store.commit()
             for connection in self.speaking:
                 connection.acknowledge()
             while self._touched:

@@ -73,7 +73,7 @@ def test_no_more_than_the_credit(bus: Bus) -> None:
     with Wire(bus.broker.port).open() as wire:
         wire.attach_receiver(orders.queue, credit=2)
         assert [body_of(wire.expect(fr.TRANSFER).payload) for _ in range(2)] == [b"a", b"b"]
-        wire.flow(0, 1, delivery_count=1, drain=True)  # said before the second was read: no credit is left of it
+        wire.flow(0, 0, delivery_count=1, drain=True)  # said before the second was read: less than none is left
         answer = wire.hear()
         assert answer is not None
         assert (answer.code, answer.number(5), answer.number(6)) == (fr.FLOW, 2, 0)

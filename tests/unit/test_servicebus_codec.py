@@ -236,6 +236,12 @@ def test_what_is_no_value(text: str) -> None:
         decode(bytes.fromhex(text))
 
 
+@pytest.mark.parametrize("text", ["", "30 00", "46", "a2 00", "00 53", "00 53 24 f1 00", "b0 ffffffff 00", "c0 02 02"])
+def test_what_is_no_value_cannot_be_skipped(text: str) -> None:
+    with pytest.raises(DecodeError):
+        skip(bytes.fromhex(text), 0)
+
+
 @pytest.mark.parametrize(
     "wrap", [lambda inner: [inner], lambda inner: {"k": inner}, lambda inner: Described("d", inner)]
 )
