@@ -46,7 +46,7 @@ def _committed(fact: f.DataCommitted) -> str:
 
 @sentence.register
 def _quarantined(fact: f.DataQuarantined) -> str:
-    why = _some(fact.reasons, "; ") or "no expectation decided"
+    why = _some(fact.reasons, "; ", shown=1) or "no expectation decided"
     return f"quarantined: {why}{_again(fact.generation)}"
 
 

@@ -62,7 +62,7 @@ def test_every_fact_has_a_sentence_of_its_own(fact: f.Fact) -> None:
         (f.PartFailed.example(), "was lost, and runs again: the driver was lost"),
         (replace(f.PartFailed.example(), final=True), "was lost for good"),
         (replace(f.TrainingFinished.example(), result=RunResult.CANCELLED, message="by hand"), "cancelled: by hand"),
-        (replace(f.DataQuarantined.example(), reasons=tuple("abcde")), "quarantined: a; b; c; and 2 more"),
+        (replace(f.DataQuarantined.example(), reasons=tuple("abcde")), "quarantined: a; and 4 more"),
         (replace(f.DataQuarantined.example(), reasons=()), "no expectation decided"),
     ],
 )
