@@ -27,7 +27,7 @@ def replay(options: argparse.Namespace, output: Output) -> int:
         for message in chosen:
             assert sluice is not None  # noqa: S101 - something was chosen, for the type checker
             try:
-                sluice.replay(message, who=_who())
+                sluice.replay(message, who=who())
                 done.append(message)
             except Poison as error:
                 refused.append((message, str(error)))
@@ -43,7 +43,7 @@ def discard(options: argparse.Namespace, output: Output) -> int:
     """Take one message off the list."""
     parking = ledger_of(settings_of(options.settings))
     (message,) = _chosen(parking, options.message)
-    parking.settle(message.queue, message.message_id, f"discarded by {_who()}: {options.because}")
+    parking.settle(message.queue, message.message_id, f"discarded by {who()}: {options.because}")
     output.show(f"discarded {_name(message)}: {visible(options.because)}", settled_document("discarded", [message], []))
     return WELL
 
@@ -63,7 +63,7 @@ def _name(message: ParkedMessage) -> str:
     return visible(f"{message.queue}/{message.message_id}")
 
 
-def _who() -> str:
+def who() -> str:
     """Who did it, for the ledger."""
     try:
         user = getpass.getuser()

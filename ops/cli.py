@@ -3,9 +3,10 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
-from ops import acting, checking, reading
+from ops import acting, checking, reading, slots
 from ops.output import Output
 from ops.source import NothingFound
 from shared.errors import SluiceError
@@ -111,6 +112,28 @@ def parser() -> argparse.ArgumentParser:
     discard.add_argument("--because", required=True, metavar="TEXT", help="why nobody needs it any more")
     discard.set_defaults(run=acting.discard)
 
+    history = command(
+        commands,
+        "slots",
+        description="show what was in production: who put it there, why, from, to, when",
+        well="0 something was in every slot; 1 not in every slot, or in none",
+    )
+    history.add_argument("model", nargs="?", metavar="MODEL", help="only the slot of this registered model")
+    history.add_argument("--at", type=_time, metavar="TIME", help="what was in it then, such as 2026-01-31T03:00Z")
+    history.set_defaults(run=slots.slots)
+
+    rollback = command(
+        commands,
+        "rollback",
+        description="put an earlier production version back into the slot; scoring follows",
+        well="0 it is done, or could be (--dry-run); 1 it is asked for, but not done yet",
+    )
+    rollback.add_argument("model", metavar="MODEL", help="the registered model")
+    rollback.add_argument("--to", metavar="VERSION", help="default: what was in production before the present version")
+    rollback.add_argument("--because", metavar="TEXT", help="why; the ledger and the registry keep it")
+    rollback.add_argument("--dry-run", action="store_true", help="only look whether it could be done")
+    rollback.set_defaults(run=slots.rollback)
+
     usecase = commands.add_parser("usecase", help="work on use cases", description="Work on use cases.")
     of_usecase = usecase.add_subparsers(dest="of_usecase", metavar="COMMAND", required=True)
     check = command(
@@ -131,6 +154,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 type _Parser = argparse.ArgumentParser
+
+
+def _time(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time, such as 2026-01-31T03:00Z") from None
+    return at.replace(tzinfo=at.tzinfo or UTC)
 
 
 def _count(text: str) -> int:

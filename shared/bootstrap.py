@@ -19,9 +19,9 @@ from shared.adapters.sqlite import SqliteLedger
 from shared.adapters.system import SystemClock
 from shared.dispatch import Secrets, Sluice
 from shared.domain import commands as c
-from shared.domain.usecase import UseCases
+from shared.domain.usecase import SlotKind, UseCases
 from shared.errors import Misconfigured
-from shared.ports import Approvals, Clock, Jobs, Lake, Landing, Ledger, Outbox, Parking, Quality, Registry
+from shared.ports import Approvals, Artefacts, Clock, Jobs, Lake, Landing, Ledger, Outbox, Parking, Quality, Registry
 from shared.settings import Settings
 from shared.steps.accept_arrival import accept_arrival
 from shared.steps.check_batch import check_batch
@@ -30,6 +30,7 @@ from shared.steps.follow_run import follow_run
 from shared.steps.judge_version import judge_version
 from shared.steps.plan_scoring import plan_scoring
 from shared.steps.reconcile import reconcile
+from shared.steps.roll_back import plan_rollback, roll_back
 from shared.steps.score_part import score_part
 from shared.steps.start_training import start_training
 
@@ -48,9 +49,17 @@ def ledger_of(settings: Settings) -> SqliteLedger:
     return SqliteLedger(Path(path))
 
 
+def registry_of(settings: Settings, use_cases: UseCases) -> MlflowRegistry:
+    """The registry that the settings name; the use cases say which of their slots are stages."""
+    stages = {(u.training.model, u.gate.slot) for u in use_cases.all if u.gate.slot_kind is SlotKind.STAGE}
+    return MlflowRegistry(settings.mlflow_tracking_uri, stages)
+
+
 def build(settings: Settings) -> Sluice:
     """Everything wired to the systems that the settings name."""
     ledger = ledger_of(settings)
+    use_cases = usecase.load(Path(settings.use_cases))
+    registry = registry_of(settings, use_cases)
     service_bus = settings.service_bus.get_secret_value()
     open_service_bus = (
         partial(from_connection_string, service_bus)
@@ -59,7 +68,7 @@ def build(settings: Settings) -> Sluice:
     )
     return wire(
         settings,
-        use_cases=usecase.load(Path(settings.use_cases)),
+        use_cases=use_cases,
         ledger=ledger,
         approvals=ledger,
         parking=ledger,
@@ -71,7 +80,8 @@ def build(settings: Settings) -> Sluice:
             settings.databricks_workspace,
             partial(connect, settings.databricks_host, settings.databricks_token.get_secret_value()),
         ),
-        registry=MlflowRegistry(settings.mlflow_tracking_uri),
+        registry=registry,
+        artefacts=registry,
         clock=SystemClock(),
     )
 
@@ -89,6 +99,7 @@ def wire(
     lake: Lake,
     jobs: Jobs,
     registry: Registry,
+    artefacts: Artefacts,
     clock: Clock,
 ) -> Sluice:
     """Each step with its ports; tests call it with ports in memory."""
@@ -129,6 +140,15 @@ def wire(
                 registry=registry,
                 clock=clock,
             ),
+            c.RollBack: partial(
+                roll_back,
+                use_cases=use_cases,
+                ledger=ledger,
+                approvals=approvals,
+                registry=registry,
+                artefacts=artefacts,
+                clock=clock,
+            ),
             c.PlanScoring: partial(plan_scoring, use_cases=use_cases, ledger=ledger, lake=lake, clock=clock),
             c.ScorePart: partial(score_part, use_cases=use_cases, ledger=ledger, jobs=jobs, lake=lake, clock=clock),
         },
@@ -144,6 +164,9 @@ def wire(
             registry=registry,
             clock=clock,
             after=settings.reconcile_after,
+        ),
+        plan_rollback=partial(
+            plan_rollback, use_cases=use_cases, ledger=ledger, approvals=approvals, artefacts=artefacts
         ),
         ledger=ledger,
         parking=parking,

@@ -12,8 +12,9 @@ from typing import Any
 
 from shared.domain import identity
 from shared.domain.arrival import BlobCreated
-from shared.domain.commands import Command, Queue
+from shared.domain.commands import Command, Queue, RollBack
 from shared.domain.facts import Parked
+from shared.domain.slots import RollbackAsked
 from shared.errors import DEAD_LETTERED, Malformed, Poison, Transient
 from shared.ports import Clock, Ledger, Outbox, ParkedMessage, Parking
 from shared.steps.decision import Decision
@@ -41,6 +42,7 @@ class Sluice:
     steps: Mapping[type[Command], Callable[[Any], Decision]]
     accept_arrival: Callable[[BlobCreated], Decision]
     reconcile: Callable[[], Decision]
+    plan_rollback: Callable[[RollbackAsked], RollBack]
     ledger: Ledger
     parking: Parking
     outbox: Outbox
@@ -93,6 +95,13 @@ class Sluice:
     def sweep(self) -> None:
         """Find what was lost, and carry it on."""
         self._apply(self.reconcile)
+
+    def rollback(self, asked: RollbackAsked, *, dry_run: bool = False) -> RollBack:
+        """Ask for a rollback, after looking whether it can be. Raises Refused, UnknownUseCase or Unreachable."""
+        command = self.plan_rollback(asked)
+        if not dry_run:
+            self.outbox.send([command])
+        return command
 
     def replay(self, message: ParkedMessage, *, who: str) -> None:
         """Send a parked message again, under an id that the broker has not seen, and take it off the list."""

@@ -210,7 +210,7 @@ class ModelVersion:
 
 
 class Registry(Protocol):
-    """The MLflow registry and the runs behind its versions."""
+    """The MLflow registry and the runs behind its versions. A slot is an alias, or a stage where the use case says."""
 
     def version(self, model: str, version: str) -> ModelVersion | None:
         """The version, or None when there is none."""
@@ -222,10 +222,19 @@ class Registry(Protocol):
         """Set the tags on the version; idempotent. A version that is gone is no error."""
 
     def slot(self, model: str, slot: str) -> str:
-        """The version that the alias points at, or ""."""
+        """The version that the slot points at, or ""; where a stage holds several, all, joined by commas."""
 
     def point(self, model: str, slot: str, version: str) -> None:
-        """Point the alias at the version, or take it away when the version is ""; idempotent.
+        """Point the slot at the version and at no other, or empty it when the version is ""; idempotent.
 
         Raises Refused when the version is gone.
+        """
+
+
+class Artefacts(Protocol):
+    """What a model version is made of."""
+
+    def why_not_loadable(self, model: str, version: str) -> str:
+        """ "" when the version exists, is READY, and its model description and what that names are stored; else why
+        not. Nothing is loaded: a library that is missing where it is loaded is not seen.
         """

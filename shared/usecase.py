@@ -10,16 +10,26 @@ usecases/flight_delays/
 
 import json
 import reprlib
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from shared.domain import identity
 from shared.domain.gate import Policy, Rule
-from shared.domain.usecase import DataSpec, GateSpec, ScoringSpec, TrainingSpec, UseCase, UseCases
+from shared.domain.usecase import (
+    DataSpec,
+    Enforcement,
+    GateSpec,
+    ScoringSpec,
+    SlotKind,
+    TrainingSpec,
+    UseCase,
+    UseCases,
+)
 from shared.domain.verdicts import Severity
 from shared.errors import Misconfigured
 
@@ -48,7 +58,36 @@ class _Training(_Section):
 
 class _Gate(_Section):
     policy: str = "gate.yml"
-    slot: Name
+    slot: Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9_-]{0,62}|Production|Staging)$")]
+    slot_kind: SlotKind = SlotKind.ALIAS
+    enforcement: Enforcement = Enforcement.ENFORCE
+    max_reverts: int = Field(default=3, ge=1)
+    reverts_within_minutes: int = Field(default=60, ge=1)
+
+    @field_validator("enforcement", mode="before")
+    @classmethod
+    def _off_is_a_word(cls, given: object) -> object:
+        return "off" if given is False else given  # what YAML makes of it
+
+    @model_validator(mode="after")
+    def _stages_have_names(self) -> "_Gate":
+        if (self.slot in {"Production", "Staging"}) != (self.slot_kind is SlotKind.STAGE):
+            raise ValueError(
+                f"slot {self.slot!r} is no {self.slot_kind}: a stage is Production or Staging (slot_kind: stage), an"
+                " alias is written small"
+            )
+        return self
+
+    def spec(self, policy: Policy) -> GateSpec:
+        """As the core sees it."""
+        return GateSpec(
+            policy=policy,
+            slot=self.slot,
+            slot_kind=self.slot_kind,
+            enforcement=self.enforcement,
+            max_reverts=self.max_reverts,
+            reverts_within=timedelta(minutes=self.reverts_within_minutes),
+        )
 
 
 class _Scoring(_Section):
@@ -193,7 +232,7 @@ def load_one(folder: Path) -> UseCase:
             null_values=tuple(main.data.null_values),
         ),
         training=TrainingSpec(job=main.training.job, model=main.training.model),
-        gate=GateSpec(policy=Policy(rules=rules, fingerprint=identity.fingerprint(text)), slot=main.gate.slot),
+        gate=main.gate.spec(Policy(rules=rules, fingerprint=identity.fingerprint(text))),
         scoring=ScoringSpec(job=main.scoring.job, table=main.scoring.table, part_by=main.scoring.part_by),
     )
 

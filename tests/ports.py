@@ -230,6 +230,7 @@ class MemoryRegistry:
     models: dict[str, dict[str, ModelVersion]] = field(default_factory=dict)
     aliases: dict[tuple[str, str], str] = field(default_factory=dict)
     pointed: list[tuple[str, str, str]] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
 
     def register(self, model: str, *, tags: dict[str, str], metrics: dict[str, float], run_id: str = "") -> str:
         """What a training, or a colleague, does."""
@@ -272,6 +273,11 @@ class MemoryRegistry:
         self.aliases[model, slot] = version
         self.pointed.append((model, slot, version))
         self.listener("model_version_alias", "created", {"name": model, "alias": slot, "version": version})
+
+    def why_not_loadable(self, model: str, version: str) -> str:
+        if self.version(model, version) is None:
+            return f"version {version} does not exist"
+        return f"version {version} lacks model.pkl" if version in self.broken else ""
 
 
 class CrashError(Exception):

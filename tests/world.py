@@ -94,7 +94,13 @@ class Delivery:
 class World:
     """Everything around one Sluice. What is on its way stands in `pending`, until `deliver` hands it over."""
 
-    def __init__(self, proxy: Callable[[Any], Any] = lambda port: port, *, copies: int = 1) -> None:
+    def __init__(
+        self,
+        proxy: Callable[[Any], Any] = lambda port: port,
+        *,
+        copies: int = 1,
+        use_case: UseCase = USE_CASE,
+    ) -> None:
         self.clock, self.landing, self.quality, self.lake = FakeClock(), MemoryLanding(), MemoryQuality(), MemoryLake()
         self.ledger, self.outbox = MemoryLedger(), MemoryOutbox()
         self.jobs = MemoryJobs(WORKSPACE, ["sluice-train", "sluice-score"])
@@ -108,7 +114,7 @@ class World:
         ledger = proxy(self.ledger)
         self.sluice: Sluice = wire(
             SETTINGS,
-            use_cases=UseCases.of(USE_CASE),
+            use_cases=UseCases.of(use_case),
             ledger=ledger,
             approvals=ledger,
             parking=ledger,
@@ -118,6 +124,7 @@ class World:
             lake=proxy(self.lake),
             jobs=proxy(self.jobs),
             registry=proxy(self.registry),
+            artefacts=self.registry,
             clock=self.clock,
         )
 

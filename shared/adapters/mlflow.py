@@ -2,8 +2,10 @@
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import Refused, Unreachable
@@ -22,14 +24,18 @@ FINAL = GONE | {
 }
 """Error codes of the tracking server's REST API that trying again does not mend."""
 
+_FILES_OF_A_FLAVOUR = ("data", "model_path", "pickled_model", "model_data")
+"""Where the flavours of an MLmodel name the files that they are loaded from."""
+
 TAG_LIMIT = 5000  # the REST API's limit of a model version tag's value, characters
 
 
 class MlflowRegistry:
-    """Registry."""
+    """Registry and Artefacts. `stages` are the slots, by model and name, that are stages."""
 
-    def __init__(self, tracking_uri: str) -> None:
+    def __init__(self, tracking_uri: str, stages: Collection[tuple[str, str]] = ()) -> None:
         self._uri = tracking_uri
+        self._stages = frozenset(stages)
         self._lock = threading.Lock()
         self._client: MlflowClient | None = None
 
@@ -89,6 +95,9 @@ class MlflowRegistry:
         return {}
 
     def versions(self, model: str) -> Sequence[str]:
+        return sorted((str(one.version) for one in self._search(model)), key=int)
+
+    def _search(self, model: str) -> list[Any]:
         with self._errors() as client:
             found: list[Any] = []
             page: str | None = None
@@ -96,7 +105,7 @@ class MlflowRegistry:
                 answer = client.search_model_versions(f"name = '{model}'", max_results=1000, page_token=page)
                 found += answer
                 page = answer.token or ""
-        return sorted((str(one.version) for one in found), key=int)
+        return found
 
     def annotate(self, model: str, version: str, tags: dict[str, str]) -> None:
         with self._may_be_gone() as client:
@@ -104,18 +113,65 @@ class MlflowRegistry:
                 client.set_model_version_tag(model, version, key, value[:TAG_LIMIT])
 
     def slot(self, model: str, slot: str) -> str:
+        if (model, slot) in self._stages:
+            return ",".join(self._in_stage(model, slot))
         with self._may_be_gone() as client:
             aliases = client.get_registered_model(model).aliases
             return str(aliases.get(slot, ""))
         return ""
 
+    def _in_stage(self, model: str, stage: str) -> Sequence[str]:
+        return sorted((str(one.version) for one in self._search(model) if one.current_stage == stage), key=int)
+
     def point(self, model: str, slot: str, version: str) -> None:
-        if version:
+        if (model, slot) in self._stages:
+            if version:
+                self._transition(model, version, slot, archive_existing_versions=True)
+            for other in self._in_stage(model, slot) if not version else ():
+                self._transition(model, other, "Archived")
+        elif version:
             with self._errors() as client:
                 client.set_registered_model_alias(model, slot, version)
         else:
             with self._may_be_gone() as client:
                 client.delete_registered_model_alias(model, slot)
+
+    def _transition(self, model: str, version: str, stage: str, *, archive_existing_versions: bool = False) -> None:
+        with self._errors() as client, warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # that stages are deprecated is their users' choice
+            client.transition_model_version_stage(model, version, stage, archive_existing_versions)
+
+    def why_not_loadable(self, model: str, version: str) -> str:
+        with self._may_be_gone() as client:
+            found = client.get_model_version(model, version)
+            if found.status != "READY":
+                return f"version {version} is {found.status}, not READY"
+            return self._why_no_artefacts(client, model, version)
+        return f"version {version} does not exist"
+
+    def _why_no_artefacts(self, client: "MlflowClient", model: str, version: str) -> str:
+        """What MLmodel names (the flavours' own data) has to be beside it."""
+        import tempfile
+
+        import yaml
+        from mlflow.artifacts import download_artifacts, list_artifacts
+        from mlflow.exceptions import MlflowException
+
+        where = client.get_model_version_download_uri(model, version).rstrip("/")
+        try:
+            stored = {one.path.rpartition("/")[2] for one in list_artifacts(where, tracking_uri=self._uri)}
+            if "MLmodel" not in stored:
+                return f"version {version} has no MLmodel at {where}"
+            with tempfile.TemporaryDirectory() as folder:
+                file = download_artifacts(f"{where}/MLmodel", dst_path=folder, tracking_uri=self._uri)
+                flavours = yaml.safe_load(Path(file).read_text()).get("flavors", {})
+        except (MlflowException, OSError, ValueError, AttributeError, yaml.YAMLError) as error:
+            if isinstance(error, MlflowException) and error.error_code not in FINAL:
+                raise
+            return f"the artefacts of version {version} cannot be read at {where}: {error}"
+        needed = {str(each[key]) for each in flavours.values() for key in _FILES_OF_A_FLAVOUR if each.get(key)}
+        missing = sorted(name for name in needed if name.partition("/")[0] not in stored)
+        return f"version {version} lacks {', '.join(missing)} at {where}" if missing else ""
 
 
 WEBHOOK = "sluice"

@@ -149,6 +149,40 @@ class EnforceSlot(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RollBack(Command):
+    """Put an earlier production version back into the slot, if the approval is still the one that was looked at.
+
+    `story` is the rollback's own, `etag` and `previous` are those of the approval that it replaces.
+    """
+
+    queue = Queue.REGISTRY_EVENTS
+    model: str
+    slot: str
+    version: str
+    previous: str
+    etag: str
+    who: str
+    why: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.story, self.version)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story="0123456789abcdef",
+            model="flight_delays",
+            slot="champion",
+            version="1",
+            previous="2",
+            etag="2",
+            who="ada@laptop",
+            why="gate agents see nonsense at JFK",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlanScoring(Command):
     """Pin model version and data version, and cut the parts."""
 
@@ -188,6 +222,6 @@ class ScorePart(Command):
 
 KINDS: dict[str, type[Command]] = {
     kind.__name__: kind
-    for kind in (CheckBatch, StartTraining, FollowRun, JudgeVersion, EnforceSlot, PlanScoring, ScorePart)
+    for kind in (CheckBatch, StartTraining, FollowRun, JudgeVersion, EnforceSlot, RollBack, PlanScoring, ScorePart)
 }
 """Every kind of command, by its name on the wire."""

@@ -286,6 +286,10 @@ class VersionPromoted(Fact):
     def key(self) -> str:
         return identity.fact_key(self.kind, self.model, self.version)
 
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return (identity.slot_history(self.model, self.slot),)
+
     @classmethod
     def example(cls) -> Self:
         return cls(
@@ -332,14 +336,16 @@ class PromotionReverted(Fact):
     restored: str
     reason: str
     cause: str
+    number: int = 0
 
     @property
     def key(self) -> str:
-        return identity.fact_key(self.kind, self.model, self.slot, self.cause)
+        return identity.fact_key(self.kind, self.model, self.slot, f"{self.number}" if self.number else self.cause)
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        return tuple(identity.model_at(self.model, version) for version in (self.found, self.restored) if version)
+        versions = (identity.model_at(self.model, version) for version in (self.found, self.restored) if version)
+        return *versions, identity.slot_history(self.model, self.slot), identity.slot_contest(self.model, self.slot)
 
     @classmethod
     def example(cls) -> Self:
@@ -352,6 +358,103 @@ class PromotionReverted(Fact):
             restored="1",
             reason="version 3 was rejected by the gate",
             cause="777db6ca",
+            number=1,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevertWithheld(Fact):
+    """Somebody moved the slot around the gate, and it was left so: `contested` after a fight, else only warned of."""
+
+    model: str
+    slot: str
+    found: str
+    approved: str
+    contested: bool
+    reason: str
+    cause: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.model, self.slot, self.cause)
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        versions = (identity.model_at(self.model, version) for version in (self.found,) if version)
+        return *versions, identity.slot_history(self.model, self.slot), identity.slot_contest(self.model, self.slot)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            model="flight_delays",
+            slot="champion",
+            found="3",
+            approved="1",
+            contested=True,
+            reason="version 3 was rejected by the gate; it was put back 3 times within 1:00:00, and moved again",
+            cause="777db6ca",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotRestored(Fact):
+    """A slot that was left as somebody had moved it is again what was approved."""
+
+    model: str
+    slot: str
+    version: str
+    cause: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.model, self.slot, self.cause)
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return identity.slot_history(self.model, self.slot), identity.slot_contest(self.model, self.slot)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            model="flight_delays",
+            slot="champion",
+            version="1",
+            cause="sweep-20260131T031000",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionRolledBack(Fact):
+    """A person put an earlier production version back into the slot. It has a story of its own."""
+
+    use_case: str
+    model: str
+    version: str
+    slot: str
+    previous: str
+    who: str
+    reason: str
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return identity.model_at(self.model, self.version), identity.slot_history(self.model, self.slot)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            use_case="flight_delays",
+            model="flight_delays",
+            version="1",
+            slot="champion",
+            previous="2",
+            who="ada@laptop",
+            reason="gate agents see nonsense at JFK",
         )
 
 
@@ -541,6 +644,9 @@ KINDS: dict[str, type[Fact]] = {
         VersionPromoted,
         VersionRejected,
         PromotionReverted,
+        RevertWithheld,
+        SlotRestored,
+        VersionRolledBack,
         ScoringPlanned,
         PartStarted,
         PartScored,

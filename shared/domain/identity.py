@@ -28,6 +28,21 @@ def story_of_version(model: str, version: str) -> str:
     return _digest("version", model, version)[:16]
 
 
+def story_of_rollback(model: str, slot: str, etag: str, version: str) -> str:
+    """The story of a rollback: to one version, from one approval."""
+    return _digest("rollback", model, slot, etag, version)[:16]
+
+
+def slot_history(model: str, slot: str) -> str:
+    """The subject that leads to every story in which the slot moved."""
+    return f"slot:{model}@{slot}"
+
+
+def slot_contest(model: str, slot: str) -> str:
+    """The subject that leads to the stories in which somebody moved the slot around the gate."""
+    return f"contest:{model}@{slot}"
+
+
 def fact_key(kind: str, *parts: str) -> str:
     """The key of a fact within its story; fits a Table Storage row key. Where it cannot hold a part as it is, the
     digest of the parts tells it from its like.

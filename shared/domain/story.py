@@ -37,7 +37,7 @@ def is_settled(story: Sequence[f.Fact]) -> bool:
     undecided = any(not is_decided(story, one.version) for one in of_kind(story, f.VersionRegistered))
     if undecided or _is_training_open(story):
         return False
-    if last(story, f.VersionPromoted):
+    if in_production(story):
         plans = fan_outs(story)
         return bool(plans) and plans[-1].is_settled
     if finished := newest(story, f.TrainingFinished):
@@ -55,15 +55,20 @@ def _is_training_open(story: Sequence[f.Fact]) -> bool:
     return finished is None or finished.generation < started.generation or not finished.final
 
 
+def in_production(story: Sequence[f.Fact]) -> f.VersionPromoted | f.VersionRolledBack | None:
+    """How the story's version came into its slot, if it did."""
+    return last(story, f.VersionPromoted) or last(story, f.VersionRolledBack)
+
+
 def is_decided(story: Sequence[f.Fact], version: str) -> bool:
     """Was the version promoted or rejected?"""
     return any(isinstance(fact, f.VersionPromoted | f.VersionRejected) and fact.version == version for fact in story)
 
 
 def use_case_of(story: Sequence[f.Fact]) -> str:
-    """The use case, where an arrival started the story, else ""."""
-    arrived = last(story, f.DataArrived)
-    return arrived.use_case if arrived else ""
+    """The use case, where an arrival or a rollback started the story, else ""."""
+    began = last(story, f.DataArrived) or last(story, f.VersionRolledBack)
+    return began.use_case if began else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,9 +133,9 @@ def outstanding(story: Sequence[f.Fact], use_case: str, *, cause: str) -> list[C
 
 
 def _next(story: Sequence[f.Fact], use_case: str, cause: str) -> Iterator[Command]:
-    if last(story, f.VersionRegistered) or last(story, f.TrainingStarted):
+    if last(story, f.VersionRegistered) or last(story, f.TrainingStarted) or last(story, f.VersionRolledBack):
         yield from _training(story, use_case, cause)
-        if promoted := last(story, f.VersionPromoted):
+        if promoted := in_production(story):
             yield from _scoring(story, use_case, promoted, cause)
     elif committed := last(story, f.DataCommitted):
         yield StartTraining(
@@ -179,7 +184,9 @@ def train_again(started: f.TrainingStarted, use_case: str, *, cause: str = "") -
     )
 
 
-def _scoring(story: Sequence[f.Fact], use_case: str, promoted: f.VersionPromoted, cause: str) -> Iterator[Command]:
+def _scoring(
+    story: Sequence[f.Fact], use_case: str, promoted: f.VersionPromoted | f.VersionRolledBack, cause: str
+) -> Iterator[Command]:
     plans = fan_outs(story)
     if not plans:
         yield PlanScoring(

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Self
 
@@ -33,12 +35,34 @@ class TrainingSpec:
     model: str
 
 
+class SlotKind(StrEnum):
+    """What the registry calls the slot."""
+
+    ALIAS = "alias"
+    STAGE = "stage"
+
+
+class Enforcement(StrEnum):
+    """What follows when somebody moves the slot around the gate: put back, told only, or nothing."""
+
+    ENFORCE = "enforce"
+    WARN = "warn"
+    OFF = "off"
+
+
 @dataclass(frozen=True, kw_only=True)
 class GateSpec:
-    """The policy, and the alias that means production."""
+    """The policy, and the slot that means production: an alias or a stage.
+
+    After `max_reverts` within `reverts_within` the slot is left as it is found, and people are told.
+    """
 
     policy: Policy
     slot: str
+    slot_kind: SlotKind = SlotKind.ALIAS
+    enforcement: Enforcement = Enforcement.ENFORCE
+    max_reverts: int = 3
+    reverts_within: timedelta = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)

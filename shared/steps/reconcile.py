@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from shared.domain import slots
 from shared.domain import story as stories
 from shared.domain.commands import Command, EnforceSlot, JudgeVersion
 from shared.domain.identity import model_at
 from shared.domain.story import MAX_GENERATIONS
-from shared.domain.usecase import UseCase, UseCases
+from shared.domain.usecase import Enforcement, UseCase, UseCases
 from shared.errors import DEAD_LETTERED, Poison, Transient
 from shared.ports import Approvals, Clock, Ledger, ParkedMessage, Parking, Registry
 from shared.steps.decision import Decision
+from shared.steps.enforce_slot import contest_of, is_told
 
 
 def reconcile(
@@ -68,7 +70,18 @@ def _registry(
         for version in versions
         if not any(stories.is_decided(ledger.story(story), version) for story in ledger.find(model_at(model, version)))
     ]
-    approval = approvals.approved(model, slot)
-    if versions and registry.slot(model, slot) != (approval.version if approval else ""):
+    if versions and _is_to_be_enforced(use_case, ledger=ledger, approvals=approvals, registry=registry):
         send.append(EnforceSlot(model=model, slot=slot, cause=cause))
     return send
+
+
+def _is_to_be_enforced(use_case: UseCase, *, ledger: Ledger, approvals: Approvals, registry: Registry) -> bool:
+    """Is the slot another version than approved, or as approved again, and nobody was told?"""
+    model, slot = use_case.training.model, use_case.gate.slot
+    if use_case.gate.enforcement is Enforcement.OFF:
+        return False
+    approval, found = approvals.approved(model, slot), registry.slot(model, slot)
+    approved, contest = approval.version if approval else "", contest_of(ledger, model, slot)
+    if found == approved:
+        return any(slots.open_withheld(story) for story in contest)
+    return not is_told(contest, found, approved)

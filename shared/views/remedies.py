@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.domain import facts as f
+from shared.domain import slots
 from shared.domain import story as stories
 from shared.domain.commands import Queue
 from shared.domain.verdicts import RunResult
@@ -59,10 +60,23 @@ def _remedies(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> Iter
         if why:
             advice, command = _advice(fact)
             yield Remedy(why=why, detail="", at=fact.at, advice=advice, command=command)
+    if withheld := slots.open_withheld(story):
+        yield _of_withheld(withheld)
     told = {(one.queue, one.message_id) for one in stories.of_kind(story, f.Parked)}
     for one in waiting:
         if story and (one.correlation_id == story[0].story or (one.queue, one.message_id) in told):
             yield of_parked(one)
+
+
+def _of_withheld(fact: f.RevertWithheld) -> Remedy:
+    moved = f"points at version {fact.found}" if fact.found else "is empty"
+    return Remedy(
+        why=f"{fact.slot} of {fact.model} {moved}, approved is {fact.approved or 'none'}",
+        detail=fact.reason,
+        at=fact.at,
+        advice="ask who moved it, and move it back in the registry; or put into it what was there before",
+        command=("slots", fact.model),
+    )
 
 
 def _advice(fact: f.Fact) -> tuple[str, tuple[str, ...]]:

@@ -102,6 +102,28 @@ def _reverted(fact: f.PromotionReverted) -> str:
 
 
 @sentence.register
+def _withheld(fact: f.RevertWithheld) -> str:
+    moved = f"points at version {fact.found}" if fact.found else "is empty"
+    approved = f"version {fact.approved}" if fact.approved else "no version"
+    left = "left so, as somebody insists" if fact.contested else "left so, as the gate only warns"
+    return f"{fact.slot} of {fact.model} {moved}, approved is {approved}; {left}: {fact.reason}"
+
+
+@sentence.register
+def _restored(fact: f.SlotRestored) -> str:
+    version = f"version {fact.version}" if fact.version else "empty"
+    return f"{fact.slot} of {fact.model} is {version} again, as approved"
+
+
+@sentence.register
+def _rolled_back(fact: f.VersionRolledBack) -> str:
+    return (
+        f"{fact.slot} of {fact.model} rolled back from version {fact.previous} to {fact.version} by {fact.who}:"
+        f" {fact.reason}"
+    )
+
+
+@sentence.register
 def _planned(fact: f.ScoringPlanned) -> str:
     parts = _some(fact.parts, ", ", shown=8)
     listed = f": {parts}" if parts else ""

@@ -31,8 +31,8 @@ def state_of(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> State
     if not stories.is_settled(story):
         return State.RUNNING
     kinds = {type(one) for one in story}
-    if f.VersionPromoted in kinds:
+    if kinds & {f.VersionPromoted, f.VersionRolledBack}:
         return State.DONE
-    if kinds & {f.VersionRejected, f.PromotionReverted}:
+    if kinds & {f.VersionRejected, f.PromotionReverted, f.RevertWithheld}:
         return State.REJECTED
     return State.QUARANTINED if f.DataQuarantined in kinds else State.DONE

@@ -161,6 +161,16 @@ def test_status_of_a_quiet_night(operator: Operator) -> None:
     assert operator.json("status", code=0)["needs_attention"] is False
 
 
+def test_slots_now_and_then(busy: Operator) -> None:
+    """Promoted first; put back after somebody had moved it; and nothing before the first promotion."""
+    told = busy.json("slots", "flight_delays", code=0)["slots"][0]
+    assert (told["version"], [one["how"] for one in told["moves"]]) == ("1", ["promoted", "put back"])
+    assert "put back" in busy("slots", code=0)
+    assert "nothing was in it yet" in busy("slots", "--at", "2020-01-01", code=1)
+    assert "no version of 'nope' was ever approved" in busy("slots", "nope", code=2)
+    assert "'yesterday' is no time" in busy("slots", "--at", "yesterday", code=2)
+
+
 def test_parked(busy: Operator, operator: Operator) -> None:
     assert [one["message_id"] for one in busy.json("parked", code=1)["parked"]] == [
         seeds.MALFORMED.message_id,

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from shared.domain import facts as f
-from shared.domain.identity import model_at
+from shared.domain.identity import model_at, slot_contest, slot_history
 
 AT = datetime(2026, 2, 1, tzinfo=UTC)
+HISTORY, CONTEST = slot_history("flight_delays", "champion"), slot_contest("flight_delays", "champion")
 
 
 def test_every_kind_is_listed_by_its_name() -> None:
@@ -59,7 +60,10 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.VersionJudged.example(), {"model", "version"}),
         (f.VersionPromoted.example(), {"model", "version"}),
         (f.VersionRejected.example(), {"model", "version"}),
-        (f.PromotionReverted.example(), {"model", "slot", "cause"}),
+        (f.PromotionReverted.example(), {"model", "slot", "number"}),
+        (f.RevertWithheld.example(), {"model", "slot", "cause"}),
+        (f.SlotRestored.example(), {"model", "slot", "cause"}),
+        (f.VersionRolledBack.example(), set()),
         (f.ScoringPlanned.example(), {"plan"}),
         (f.PartStarted.example(), {"plan", "part", "generation"}),
         (f.PartScored.example(), {"plan", "part"}),
@@ -100,8 +104,12 @@ def _another(fact: f.Fact, field: str) -> Any:
         (f.PartStarted.example(), ("1002",)),
         (f.VersionRegistered.example(), (model_at("flight_delays", "1"), "9f2c7a1be0d44")),
         (replace(f.VersionRegistered.example(), mlflow_run_id=""), (model_at("flight_delays", "1"),)),
-        (f.PromotionReverted.example(), ("flight_delays@3", "flight_delays@1")),
-        (replace(f.PromotionReverted.example(), restored=""), ("flight_delays@3",)),
+        (f.PromotionReverted.example(), ("flight_delays@3", "flight_delays@1", HISTORY, CONTEST)),
+        (replace(f.PromotionReverted.example(), restored=""), ("flight_delays@3", HISTORY, CONTEST)),
+        (f.RevertWithheld.example(), ("flight_delays@3", HISTORY, CONTEST)),
+        (f.SlotRestored.example(), (HISTORY, CONTEST)),
+        (f.VersionPromoted.example(), (HISTORY,)),
+        (f.VersionRolledBack.example(), ("flight_delays@1", HISTORY)),
     ],
 )
 def test_file_run_and_version_lead_to_the_story(fact: f.Fact, subjects: tuple[str, ...]) -> None:

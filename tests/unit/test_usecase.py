@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared import usecase
-from shared.domain.usecase import UseCases
+from shared.domain.usecase import Enforcement, SlotKind, UseCases
 from shared.domain.verdicts import Severity
 from shared.errors import Misconfigured, UnknownUseCase
 
@@ -37,6 +37,13 @@ def change(file: Path, old: str, new: str) -> None:
     text = file.read_text()
     assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {file.name}"
     file.write_text(text.replace(old, new))
+
+
+def test_slot_may_be_a_stage_that_nobody_enforces(folder: Path) -> None:
+    """`off` is a word here, though YAML reads it as false."""
+    change(folder / "usecase.yml", "  slot: champion", "  slot: Production\n  slot_kind: stage\n  enforcement: off")
+    gate = usecase.load_one(folder).gate
+    assert (gate.slot, gate.slot_kind, gate.enforcement) == ("Production", SlotKind.STAGE, Enforcement.OFF)
 
 
 def test_flight_delays() -> None:
@@ -152,6 +159,10 @@ def test_what_is_told_stays_short(folder: Path) -> None:
         ("  table: gold/flight_delays", "  table: /gold", "scoring.table: String should match pattern"),
         ("  slot: champion", "  slot: Champion!", "gate.slot: String should match pattern"),
         ("  slot: champion", "  slot: champion\n  1: x", "gate.1"),
+        ("  slot: champion", "  slot: Production", "gate: Value error, slot 'Production' is no alias: a stage is"),
+        ("  slot: champion", "  slot: champion\n  slot_kind: stage", "gate: Value error, slot 'champion' is no stage"),
+        ("  slot: champion", "  slot: champion\n  enforcement: perhaps", "gate.enforcement"),
+        ("  slot: champion", "  slot: champion\n  max_reverts: 0", "gate.max_reverts"),
         ('["NA", ""]', "NA", "data.null_values: Input should be a valid list (it is 'NA')"),
         ("    year: BIGINT", "    year: 64", "data.columns.year: Input should be a valid string (it is 64)"),
         ("name: flight_delays", "name: flights", "name: 'flights', but its folder is 'flight_delays': make them equal"),

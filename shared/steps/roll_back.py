@@ -1,0 +1,109 @@
+"""A person puts an earlier production version back into its slot."""
+
+from shared.domain import identity, slots
+from shared.domain import story as stories
+from shared.domain.commands import PlanScoring, RollBack
+from shared.domain.facts import Fact, ScoringPlanned, VersionRolledBack
+from shared.domain.slots import RollbackAsked
+from shared.domain.usecase import UseCases
+from shared.errors import Refused, UnknownUseCase
+from shared.ports import Approval, Approvals, Artefacts, Clock, Ledger, Registry
+from shared.steps.decision import Decision
+
+
+def plan_rollback(
+    asked: RollbackAsked, *, use_cases: UseCases, ledger: Ledger, approvals: Approvals, artefacts: Artefacts
+) -> RollBack:
+    """The command that would do it; nothing is changed. Raises UnknownUseCase, or Refused with why it cannot be."""
+    use_case = use_cases.of_model(asked.model)
+    if use_case is None:
+        raise UnknownUseCase(f"no use case has the model {asked.model!r}")
+    slot = use_case.gate.slot
+    approval = approvals.approved(asked.model, slot)
+    if approval is None:
+        raise Refused(f"no version of {asked.model} is approved for {slot}: there is nothing to roll back")
+    told = history(ledger, asked.model, slot)
+    version = asked.version or slots.before(told, asked.model, slot, approval.version)
+    were = slots.were_in_production(told, asked.model, slot)
+    if not version:
+        raise Refused(f"version {approval.version} of {asked.model} was the first in production: name one with --to")
+    if version == approval.version:
+        raise Refused(f"version {version} of {asked.model} is what is approved for {slot} now")
+    if version not in were:
+        listed = ", ".join(were) or "none"
+        raise Refused(f"version {version} of {asked.model} never passed the gate into {slot}; these did: {listed}")
+    if why_not := artefacts.why_not_loadable(asked.model, version):
+        raise Refused(f"{asked.model} cannot go back to version {version}: {why_not}")
+    return RollBack(
+        story=identity.story_of_rollback(asked.model, slot, approval.etag, version),
+        model=asked.model,
+        slot=slot,
+        version=version,
+        previous=approval.version,
+        etag=approval.etag,
+        who=asked.who,
+        why=asked.why,
+    )
+
+
+def history(ledger: Ledger, model: str, slot: str) -> list[Fact]:
+    """Every fact of the stories in which the slot moved."""
+    return [fact for story in ledger.find(identity.slot_history(model, slot)) for fact in ledger.story(story)]
+
+
+def roll_back(
+    command: RollBack,
+    *,
+    use_cases: UseCases,
+    ledger: Ledger,
+    approvals: Approvals,
+    registry: Registry,
+    artefacts: Artefacts,
+    clock: Clock,
+) -> Decision:
+    """Replace the approval by its ETag, then move the slot, then record it; scoring follows, with a plan of its own.
+
+    In a story of its own, so that the plan pins the newest data, not what the version was once trained on. Delivered
+    again, it goes on where it stopped: the approval in force names the rollback's story.
+    """
+    use_case = use_cases.of_model(command.model)
+    if use_case is None:
+        raise UnknownUseCase(f"no use case has the model {command.model!r}")
+    name = identity.model_at(command.model, command.slot)
+    told = ledger.story(command.story)
+    done = stories.last(told, VersionRolledBack)
+    if done is None:
+        approval = approvals.approved(command.model, command.slot)
+        if approval is None or approval.story != command.story:
+            if approval is None or approval.etag != command.etag:
+                raise Refused(f"{name} was approved anew since this rollback was asked for: look, and ask again")
+            if why_not := artefacts.why_not_loadable(command.model, command.version):
+                raise Refused(f"{name} cannot go back to version {command.version}: {why_not}")
+            wanted = Approval(
+                model=command.model, slot=command.slot, version=command.version, story=command.story, at=clock.now()
+            )
+            approvals.approve(wanted, replaces=approval)
+        registry.point(command.model, command.slot, command.version)
+        said = f"by {command.who}: {command.why}"
+        marks = {
+            command.previous: {"sluice.verdict": "rolled back", "sluice.decision": f"rolled back {said}"},
+            command.version: {"sluice.verdict": "promoted", "sluice.decision": f"rolled back to {said}"},
+        }
+        for version, tags in marks.items():
+            registry.annotate(command.model, version, tags)
+        done = VersionRolledBack(
+            story=command.story,
+            at=clock.now(),
+            use_case=use_case.name,
+            model=command.model,
+            version=command.version,
+            slot=command.slot,
+            previous=command.previous,
+            who=command.who,
+            reason=command.why,
+        )
+        ledger.record([done])
+    if stories.last(told, ScoringPlanned):
+        return Decision(summary=f"{name} was rolled back to version {command.version} before")
+    plan = PlanScoring(story=command.story, use_case=use_case.name, model=command.model, version=command.version)
+    return Decision(summary=f"{name} rolled back to version {command.version}: {command.why}", send=(plan,))
