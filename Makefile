@@ -1,12 +1,13 @@
 # Every target makes the environment it needs itself; see `make help`.
 PYTHON ?= $(shell command -v python3.13 2>/dev/null || echo python3)
 UV_VERSION := 0.13.9
+AZURITE_VERSION := 3.37.0
 VENV := .venv
 PY := $(VENV)/bin/python
 INSTALL := $(VENV)/bin/uv pip install --python $(PY) --quiet --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format lock clean
+.PHONY: help demo up test azurite lint format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -19,6 +20,8 @@ up: $(VENV)/.demo ## run the local stack until Ctrl-C
 
 test: $(VENV)/.test ## run all tests
 	@$(PY) -m pytest $(ARGS)
+
+azurite: $(VENV)/azurite/.installed ## install Microsoft's storage emulator, so that tests run against it (needs npm)
 
 lint: $(VENV)/.test ## ruff and mypy --strict
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
@@ -49,4 +52,9 @@ $(VENV)/.demo: $(VENV)/bin/uv requirements.txt local/requirements.txt ml/pyproje
 $(VENV)/.test: $(VENV)/.demo tests/requirements.txt
 	@echo "installing the test tools ..."
 	@$(INSTALL) -r tests/requirements.txt
+	@touch $@
+
+$(VENV)/azurite/.installed: $(VENV)/bin/uv
+	@echo "installing Azurite ..."
+	@npm install --silent --no-audit --no-fund --prefix $(VENV)/azurite azurite@$(AZURITE_VERSION)
 	@touch $@

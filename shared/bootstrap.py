@@ -17,6 +17,8 @@ from shared.adapters.mlflow import MlflowRegistry
 from shared.adapters.service_bus import ServiceBusOutbox, from_connection_string, from_namespace
 from shared.adapters.sqlite import SqliteLedger
 from shared.adapters.system import SystemClock
+from shared.adapters.table_service import from_endpoint
+from shared.adapters.table_storage import TableStorageLedger
 from shared.dispatch import Secrets, Sluice
 from shared.domain import commands as c
 from shared.domain.usecase import SlotKind, UseCases
@@ -41,12 +43,16 @@ def sluice() -> Sluice:
     return build(Settings.load())
 
 
-def ledger_of(settings: Settings) -> SqliteLedger:
+def ledger_of(settings: Settings) -> SqliteLedger | TableStorageLedger:
     """The ledger that the settings name. Raises Misconfigured."""
     scheme, _, path = settings.ledger.partition(":///")
-    if scheme != "sqlite" or not path:
-        raise Misconfigured(f"LEDGER: {settings.ledger!r}: sqlite:///PATH is expected")
-    return SqliteLedger(Path(path))
+    if scheme == "sqlite" and path:
+        return SqliteLedger(Path(path))
+    if settings.ledger.startswith(("https://", "http://127.0.0.1:")):
+        return TableStorageLedger(partial(from_endpoint, settings.ledger))
+    raise Misconfigured(
+        f"LEDGER: {settings.ledger!r}: sqlite:///PATH or https://ACCOUNT.table.core.windows.net is expected"
+    )
 
 
 def registry_of(settings: Settings, use_cases: UseCases) -> MlflowRegistry:

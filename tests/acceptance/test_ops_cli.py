@@ -326,7 +326,7 @@ def test_settings_option_may_stand_on_either_side(operator: Operator) -> None:
         ("sqlite:///{folder}/another.db", "there is no ledger at", "replay --all"),
         ("sqlite:///{folder}/settings.json", "file is not a database", "status"),
         ("sqlite:///{folder}/settings.json", "file is not a database", "story x"),
-        ("postgres://x", "sqlite:///PATH is expected", "status"),
+        ("postgres://x", "sqlite:///PATH or https://", "status"),
     ],
 )
 def test_ledger_that_is_none(operator: Operator, ledger: str, said: str, command: str) -> None:

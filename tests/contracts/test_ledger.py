@@ -239,14 +239,17 @@ class TwoLedgers(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.path = Path(self.folder.name) / "ledger.db"
         self.memory = MemoryLedger()
-        self.sqlite = SqliteLedger(self.path)
+        self.reopen_other()
         self.seen: list[tuple[Approval | None, Approval | None]] = [(None, None)]
+
+    def reopen_other(self) -> None:
+        self.other: AnyLedger = SqliteLedger(self.path)
 
     def teardown(self) -> None:
         self.folder.cleanup()
 
     def both(self, ask: Callable[[AnyLedger], Any]) -> Any:
-        expected, actual = ask(self.memory), ask(self.sqlite)
+        expected, actual = ask(self.memory), ask(self.other)
         assert expected == actual
         return actual
 
@@ -256,7 +259,7 @@ class TwoLedgers(RuleBasedStateMachine):
 
     @rule(facts=st.lists(STORIES, min_size=2, max_size=2, unique=True))
     def record_of_several(self, facts: list[str]) -> None:
-        for ledger in (self.memory, self.sqlite):
+        for ledger in (self.memory, self.other):
             with pytest.raises(ValueError, match="one story"):
                 ledger.record([fact("DataArrived", story) for story in facts])
 
@@ -274,7 +277,7 @@ class TwoLedgers(RuleBasedStateMachine):
     def approve(self, data: st.DataObject, version: str, slot: str) -> None:
         pair = data.draw(st.sampled_from([pair for pair in self.seen if pair[0] is None or pair[0].slot == slot]))
         one = _approved(self.memory, approval(version, slot), pair[0])
-        other = _approved(self.sqlite, approval(version, slot), pair[1])
+        other = _approved(self.other, approval(version, slot), pair[1])
         assert (one and replace(one, etag="")) == (other and replace(other, etag=""))
         if one and other:
             self.seen.append((one, other))
@@ -290,7 +293,7 @@ class TwoLedgers(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        self.sqlite = SqliteLedger(self.path)
+        self.reopen_other()
 
     @invariant()
     def both_say_the_same(self) -> None:

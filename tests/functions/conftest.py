@@ -14,8 +14,8 @@ from local.host.engine import Engine
 from local.host.outcome import Outcome
 from local.host.payloads import Payload
 from shared import bootstrap
-from shared.adapters.sqlite import SqliteLedger
 from shared.settings import Settings
+from shared.views.records import Records
 
 SECRET, PASSWORD = "webhook-secret", "notification-password"
 
@@ -67,7 +67,7 @@ def settings(settings_values: dict[str, str], engine: Engine) -> Settings:
 
 
 @pytest.fixture
-def ledger(settings: Settings) -> SqliteLedger:
+def ledger(settings: Settings) -> Records:
     """The app's own ledger, read beside it."""
     return bootstrap.ledger_of(settings)
 
