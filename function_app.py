@@ -3,6 +3,7 @@
 import azure.functions as func
 
 from functions import (
+    approvals,
     arrivals,
     data_arrival,
     job_events,
@@ -32,5 +33,6 @@ for blueprint in (
     reconcile.blueprint,
     park.blueprint,
     ops.blueprint,
+    approvals.blueprint,
 ):
     app.register_functions(blueprint)

@@ -15,7 +15,7 @@ from shared.settings import Settings
 PROJECT = Path(__file__).resolve().parent.parent
 WORKSPACE = "ws1"
 SERVERS = ("front", "service-bus", "databricks", "mlflow", "spark")
-MADE_HERE = ("REGISTRY_WEBHOOK_SECRET", "DATABRICKS_TOKEN", "JOB_NOTIFICATION_PASSWORD")
+MADE_HERE = ("REGISTRY_WEBHOOK_SECRET", "DATABRICKS_TOKEN", "JOB_NOTIFICATION_PASSWORD", "OPS_FORM_SECRET")
 
 
 class HomeInUseError(Exception):

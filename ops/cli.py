@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ops import acting, checking, reading, slots
+from ops import acting, approving, checking, reading, slots
 from ops.output import Output
 from ops.source import NothingFound
 from shared.errors import SluiceError
@@ -133,6 +133,16 @@ def parser() -> argparse.ArgumentParser:
     rollback.add_argument("--because", metavar="TEXT", help="why; the ledger and the registry keep it")
     rollback.add_argument("--dry-run", action="store_true", help="only look whether it could be done")
     rollback.set_defaults(run=slots.rollback)
+
+    for name, run, description in (
+        ("approve", approving.approve, "approve a version that waits for people; the reason is recorded"),
+        ("reject", approving.reject, "say no to a version that waits for people: it is rejected"),
+    ):
+        answer = command(commands, name, description=description, well="0 it is recorded")
+        answer.add_argument("which", metavar="MODEL@VERSION", help="the version, as `status` names it")
+        answer.add_argument("--as", dest="who", required=True, metavar="USER", help="one of DEVELOPMENT_USERS")
+        answer.add_argument("--because", required=True, metavar="TEXT", help="why")
+        answer.set_defaults(run=run)
 
     usecase = commands.add_parser("usecase", help="work on use cases", description="Work on use cases.")
     of_usecase = usecase.add_subparsers(dest="of_usecase", metavar="COMMAND", required=True)

@@ -3,6 +3,7 @@
 Importing this module is cheap: an SDK is imported when the first message needs it.
 """
 
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,13 @@ from shared.adapters.table_service import from_endpoint
 from shared.adapters.table_storage import TableStorageLedger
 from shared.dispatch import Secrets, Sluice
 from shared.domain import commands as c
+from shared.domain.people import Person
 from shared.domain.usecase import SlotKind, UseCases
 from shared.errors import Misconfigured
 from shared.ports import Approvals, Artefacts, Clock, Jobs, Lake, Landing, Ledger, Outbox, Parking, Quality, Registry
 from shared.settings import Settings
 from shared.steps.accept_arrival import accept_arrival
+from shared.steps.approval import decide_approval
 from shared.steps.check_batch import check_batch
 from shared.steps.enforce_slot import enforce_slot
 from shared.steps.follow_run import follow_run
@@ -35,6 +38,8 @@ from shared.steps.reconcile import reconcile
 from shared.steps.roll_back import plan_rollback, roll_back
 from shared.steps.score_part import score_part
 from shared.steps.start_training import start_training
+from shared.wire import client_principal
+from shared.wire import form_token as form_token_
 
 
 @cache
@@ -174,6 +179,7 @@ def wire(
         plan_rollback=partial(
             plan_rollback, use_cases=use_cases, ledger=ledger, approvals=approvals, artefacts=artefacts
         ),
+        decide_approval=partial(decide_approval, ledger=ledger, clock=clock),
         ledger=ledger,
         parking=parking,
         outbox=outbox,
@@ -185,6 +191,24 @@ def wire(
         ),
         workspace=settings.databricks_workspace,
     )
+
+
+def signed_in(settings: Settings, headers: Mapping[str, str]) -> Person | None:
+    """Who sent the request, by the platform's word; None where no platform signs people in. Raises Unauthenticated."""
+    return client_principal.decode(headers) if settings.platform_authentication else None
+
+
+def form_token(settings: Settings, bound: Sequence[str]) -> str:
+    """The proof that a form is ours. Raises Misconfigured where nobody could answer."""
+    secret = settings.ops_form_secret.get_secret_value()
+    if not secret:
+        raise Misconfigured("nobody can answer here: OPS_FORM_SECRET is not set")
+    return form_token_.make(secret, bound, now=SystemClock().now())
+
+
+def verify_form(settings: Settings, token: str, bound: Sequence[str]) -> None:
+    """Raises Unauthenticated."""
+    form_token_.verify(token, settings.ops_form_secret.get_secret_value(), bound, now=SystemClock().now())
 
 
 def ensure_jobs(settings: Settings, jobs: dict[str, dict[str, Any]]) -> dict[str, int]:

@@ -14,6 +14,7 @@ from shared.domain import identity
 from shared.domain.arrival import BlobCreated
 from shared.domain.commands import Command, Queue, RollBack
 from shared.domain.facts import Parked
+from shared.domain.people import Answer
 from shared.domain.slots import RollbackAsked
 from shared.errors import DEAD_LETTERED, Malformed, Poison, Transient
 from shared.ports import Clock, Ledger, Outbox, ParkedMessage, Parking
@@ -43,6 +44,7 @@ class Sluice:
     accept_arrival: Callable[[BlobCreated], Decision]
     reconcile: Callable[[], Decision]
     plan_rollback: Callable[[RollbackAsked], RollBack]
+    decide_approval: Callable[[Answer], Decision]
     ledger: Ledger
     parking: Parking
     outbox: Outbox
@@ -102,6 +104,10 @@ class Sluice:
         if not dry_run:
             self.outbox.send([command])
         return command
+
+    def answer(self, answer: Answer) -> None:
+        """A person approves or rejects a version. Raises Refused with why it cannot be taken, or Unreachable."""
+        self._apply(lambda: self.decide_approval(answer))
 
     def replay(self, message: ParkedMessage, *, who: str) -> None:
         """Send a parked message again, under an id that the broker has not seen, and take it off the list."""

@@ -200,13 +200,17 @@ class Jobs(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelVersion:
-    """A version in the registry, and the metrics that its run logged (none where it has no run)."""
+    """A version in the registry, and the metrics that its run logged (none where it has no run).
+
+    `author` is who asked for it: its tag `sluice.requester`, else who ran its run; "" where nobody is known.
+    """
 
     model: str
     version: str
     mlflow_run_id: str
     tags: dict[str, str]
     metrics: dict[str, float]
+    author: str = ""
 
 
 class Registry(Protocol):

@@ -13,7 +13,8 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.domain.commands import Queue
-from shared.errors import Misconfigured
+from shared.domain.people import Person
+from shared.errors import Misconfigured, Refused
 
 LOCAL_SETTINGS = Path(".sluice/local.settings.json")
 
@@ -73,6 +74,23 @@ class Settings(BaseSettings):
         min_length=1, alias="JOB_NOTIFICATION_PASSWORD", description="password of the job notifications' HTTP Basic"
     )
 
+    platform_authentication: bool = Field(
+        default=False,
+        alias="PLATFORM_AUTHENTICATION",
+        description="does Azure's authentication stand before the app? Only then X-MS-CLIENT-PRINCIPAL is believed",
+    )
+    development_users: str = Field(
+        default="",
+        alias="DEVELOPMENT_USERS",
+        validate_default=True,
+        description="who may approve where no platform signs people in: NAME: ROLE, ROLE; NAME: ROLE",
+    )
+    ops_form_secret: SecretStr = Field(
+        default=SecretStr(""),
+        alias="OPS_FORM_SECRET",
+        description="what the forms of the ops page are signed with; without it nobody can answer there",
+    )
+
     reconcile_schedule: str = Field(
         default="0 */5 * * * *", alias="RECONCILE_SCHEDULE", description="when the sweep runs (NCrontab)"
     )
@@ -92,6 +110,28 @@ class Settings(BaseSettings):
         if not namespace and not info.data["service_bus"].get_secret_value():
             raise ValueError("SERVICE_BUS or SERVICE_BUS__fullyQualifiedNamespace is needed")
         return namespace
+
+    @field_validator("development_users")
+    @classmethod
+    def _people_with_roles(cls, text: str, info: ValidationInfo) -> str:
+        users = _users(text)
+        if faulty := [name for name, roles in users.items() if not name or not roles]:
+            raise ValueError(f"{', '.join(faulty) or 'somebody'} has no name or no role: NAME: ROLE, ROLE; NAME: ROLE")
+        if users and info.data.get("platform_authentication"):
+            raise ValueError("with PLATFORM_AUTHENTICATION the platform says who people are: leave it empty")
+        return text
+
+    @property
+    def users(self) -> dict[str, tuple[str, ...]]:
+        """The development users and their roles."""
+        return _users(self.development_users)
+
+    def user(self, name: str) -> Person:
+        """A development user. Raises Refused."""
+        roles = self.users.get(name)
+        if roles is None:
+            raise Refused(f"{name!r} is none of DEVELOPMENT_USERS: {', '.join(self.users) or 'nobody is'}")
+        return Person(name=name, roles=roles)
 
     @property
     def reconcile_after(self) -> timedelta:
@@ -131,3 +171,10 @@ class Settings(BaseSettings):
         """The setting's name; where a default is wrong, pydantic names the field."""
         field = cls.model_fields.get(str(location[0])) if location else None
         return str(field.alias) if field else ".".join(map(str, location)) or "settings"
+
+
+def _users(text: str) -> dict[str, tuple[str, ...]]:
+    entries = [entry.partition(":") for entry in text.split(";") if entry.strip()]
+    return {
+        name.strip(): tuple(role.strip() for role in roles.split(",") if role.strip()) for name, _, roles in entries
+    }

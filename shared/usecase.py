@@ -10,38 +10,31 @@ usecases/flight_delays/
 
 import json
 import reprlib
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
 
 from shared.domain import identity
 from shared.domain.gate import Policy, Rule
 from shared.domain.usecase import (
     DataSpec,
-    Enforcement,
-    GateSpec,
     ScoringSpec,
-    SlotKind,
     TrainingSpec,
     UseCase,
     UseCases,
 )
 from shared.domain.verdicts import Severity
 from shared.errors import Misconfigured
+from shared.sections import ApprovalSection, GateSection, Section
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 TablePath = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_][a-z0-9_/-]*$")]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Data(_Section):
+class _Data(Section):
     arrives: str = Field(min_length=1, description="pattern of container/path, such as landing/flights/*.csv")
     expectations: str = "expectations.json"
     table: TablePath
@@ -50,59 +43,25 @@ class _Data(_Section):
     null_values: list[str] = Field(default=[""])
 
 
-class _Training(_Section):
+class _Training(Section):
     job: str
     model: Name
     configuration: str = "training.yml"
 
 
-class _Gate(_Section):
-    policy: str = "gate.yml"
-    slot: Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9_-]{0,62}|Production|Staging)$")]
-    slot_kind: SlotKind = SlotKind.ALIAS
-    enforcement: Enforcement = Enforcement.ENFORCE
-    max_reverts: int = Field(default=3, ge=1)
-    reverts_within_minutes: int = Field(default=60, ge=1)
-
-    @field_validator("enforcement", mode="before")
-    @classmethod
-    def _off_is_a_word(cls, given: object) -> object:
-        return "off" if given is False else given  # what YAML makes of it
-
-    @model_validator(mode="after")
-    def _stages_have_names(self) -> "_Gate":
-        if (self.slot in {"Production", "Staging"}) != (self.slot_kind is SlotKind.STAGE):
-            raise ValueError(
-                f"slot {self.slot!r} is no {self.slot_kind}: a stage is Production or Staging (slot_kind: stage), an"
-                " alias is written small"
-            )
-        return self
-
-    def spec(self, policy: Policy) -> GateSpec:
-        """As the core sees it."""
-        return GateSpec(
-            policy=policy,
-            slot=self.slot,
-            slot_kind=self.slot_kind,
-            enforcement=self.enforcement,
-            max_reverts=self.max_reverts,
-            reverts_within=timedelta(minutes=self.reverts_within_minutes),
-        )
-
-
-class _Scoring(_Section):
+class _Scoring(Section):
     job: str
     table: TablePath
     part_by: str
 
 
-class _UseCaseFile(_Section):
+class _UseCaseFile(Section):
     name: Name
     description: str = ""
     owner: str = ""
     data: _Data
     training: _Training
-    gate: _Gate
+    gate: GateSection
     scoring: _Scoring
 
     @model_validator(mode="after")
@@ -115,7 +74,7 @@ class _UseCaseFile(_Section):
         return self
 
 
-class _RuleFile(_Section):
+class _RuleFile(Section):
     name: Name
     why: str = Field(min_length=1)
     metric: str = Field(min_length=1)
@@ -133,15 +92,19 @@ class _RuleFile(_Section):
         return self
 
 
-class _GateFile(_Section):
+class _GateFile(Section):
     version: int = Field(ge=1, le=1, description="version of the file's format")
     rules: list[_RuleFile] = Field(min_length=1)
+    approvals: list[ApprovalSection] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _rules_can_decide(self) -> "_GateFile":
         names = [rule.name for rule in self.rules]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"rules are named twice: {', '.join(twice)}")
+        roles = [one.role for one in self.approvals]
+        if twice := sorted({role for role in roles if roles.count(role) > 1}):
+            raise ValueError(f"approvals ask a role twice: {', '.join(twice)}: give it one quorum")
         if not any(rule.severity is Severity.BLOCKING for rule in self.rules):
             raise ValueError("no rule is blocking, so everything would be promoted: make one blocking")
         return self
@@ -232,7 +195,9 @@ def load_one(folder: Path) -> UseCase:
             null_values=tuple(main.data.null_values),
         ),
         training=TrainingSpec(job=main.training.job, model=main.training.model),
-        gate=main.gate.spec(Policy(rules=rules, fingerprint=identity.fingerprint(text))),
+        gate=main.gate.spec(
+            Policy(rules=rules, fingerprint=identity.fingerprint(text)), tuple(one.rule() for one in gate.approvals)
+        ),
         scoring=ScoringSpec(job=main.scoring.job, table=main.scoring.table, part_by=main.scoring.part_by),
     )
 

@@ -237,7 +237,12 @@ class MemoryRegistry:
         versions = self.models.setdefault(model, {})
         version = str(len(versions) + 1)
         versions[version] = ModelVersion(
-            model=model, version=version, mlflow_run_id=run_id, tags=dict(tags), metrics=dict(metrics)
+            model=model,
+            version=version,
+            mlflow_run_id=run_id,
+            tags=dict(tags),
+            metrics=dict(metrics),
+            author=tags.get("sluice.requester", ""),
         )
         self.listener("model_version", "created", {"name": model, "version": version})
         return version

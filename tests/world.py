@@ -111,6 +111,12 @@ class World:
         self._copies = copies
         self._taken = 0
         self._deliveries = 0
+        self._proxy, self.requester = proxy, ""
+        self.wire(use_case)
+
+    def wire(self, use_case: UseCase) -> None:
+        """Sluice starts, as if anew, with that use case."""
+        proxy = self._proxy
         ledger = proxy(self.ledger)
         self.sluice: Sluice = wire(
             SETTINGS,
@@ -179,6 +185,7 @@ class World:
                 "sluice.story": asked["story"],
                 "sluice.job_run_id": str(run.job_run_id),
                 "sluice.champion_version": champion,
+                **({"sluice.requester": self.requester} if self.requester else {}),
             },
             metrics={"rmse": self.rmse, **({"champion.rmse": self.champion_rmse} if champion else {})},
             run_id=f"mlflow-{run.job_run_id}",

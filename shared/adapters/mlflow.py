@@ -79,20 +79,24 @@ class MlflowRegistry:
         with self._may_be_gone() as client:
             found = client.get_model_version(model, version)
             run_id = found.run_id or found.tags.get("sluice.mlflow_run_id", "")
+            metrics, user = self._run(run_id)
             return ModelVersion(
                 model=model,
                 version=version,
                 mlflow_run_id=run_id,
                 tags=dict(found.tags),
-                metrics=self._metrics(run_id),
+                metrics=metrics,
+                author=found.tags.get("sluice.requester", "") or user,
             )
         return None
 
-    def _metrics(self, run_id: str) -> dict[str, float]:
+    def _run(self, run_id: str) -> tuple[dict[str, float], str]:
+        """Its metrics, and who ran it."""
         if run_id:
             with self._may_be_gone() as client:
-                return dict(client.get_run(run_id).data.metrics)
-        return {}
+                data = client.get_run(run_id).data
+                return dict(data.metrics), str(data.tags.get("mlflow.user", ""))
+        return {}, ""
 
     def versions(self, model: str) -> Sequence[str]:
         return sorted((str(one.version) for one in self._search(model)), key=int)

@@ -273,6 +273,161 @@ class VersionJudged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AskedRole:
+    """So many people of a role, until then; those who asked for the version do not count where `not_requester`."""
+
+    role: str
+    quorum: int
+    not_requester: bool
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalRequested(Fact):
+    """The version passed every rule and waits for people, who approve what that policy made of that evidence."""
+
+    model: str
+    version: str
+    slot: str
+    policy: str
+    evidence: str
+    champion_version: str
+    requester: str
+    asked: tuple[AskedRole, ...]
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.model, self.version)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            model="flight_delays",
+            version="1",
+            slot="champion",
+            policy="a1b2c3d4e5f6",
+            evidence="f6e5d4c3b2a1",
+            champion_version="",
+            requester="grace",
+            asked=(
+                AskedRole(
+                    role="model-owner", quorum=1, not_requester=True, expires_at=datetime(2026, 2, 7, tzinfo=UTC)
+                ),
+            ),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalGiven(Fact):
+    """A person with an asked role approved the version."""
+
+    model: str
+    version: str
+    who: str
+    roles: tuple[str, ...]
+    reason: str
+    policy: str
+    evidence: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.model, self.version, self.who)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            model="flight_delays",
+            version="1",
+            who="ada",
+            roles=("model-owner",),
+            reason="better where it matters",
+            policy="a1b2c3d4e5f6",
+            evidence="f6e5d4c3b2a1",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalRefused(Fact):
+    """A person with an asked role said no: that is enough to reject the version."""
+
+    model: str
+    version: str
+    who: str
+    roles: tuple[str, ...]
+    reason: str
+    policy: str
+    evidence: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.model, self.version, self.who)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            model="flight_delays",
+            version="1",
+            who="ada",
+            roles=("model-owner",),
+            reason="not before the holidays",
+            policy="a1b2c3d4e5f6",
+            evidence="f6e5d4c3b2a1",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalExpired(Fact):
+    """Too few people answered in time."""
+
+    model: str
+    version: str
+    reason: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.model, self.version)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            model="flight_delays",
+            version="1",
+            reason="not approved in time: it lacked 1 model-owner",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalVoided(Fact):
+    """The policy or the evidence is not what people were asked about any more."""
+
+    model: str
+    version: str
+    reason: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.model, self.version)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            model="flight_delays",
+            version="1",
+            reason="void: the policy changed after people were asked",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class VersionPromoted(Fact):
     """The slot points at the version now. `previous` is empty when there was none."""
 
@@ -641,6 +796,11 @@ KINDS: dict[str, type[Fact]] = {
         TrainingFinished,
         VersionRegistered,
         VersionJudged,
+        ApprovalRequested,
+        ApprovalGiven,
+        ApprovalRefused,
+        ApprovalExpired,
+        ApprovalVoided,
         VersionPromoted,
         VersionRejected,
         PromotionReverted,

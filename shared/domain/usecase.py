@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Self
 
 from shared.domain.gate import Policy
+from shared.domain.people import ApprovalRule
 from shared.errors import UnknownUseCase
 
 
@@ -54,7 +55,8 @@ class Enforcement(StrEnum):
 class GateSpec:
     """The policy, and the slot that means production: an alias or a stage.
 
-    After `max_reverts` within `reverts_within` the slot is left as it is found, and people are told.
+    Where there are `approvals`, a version that passed the policy waits for people. After `max_reverts` within
+    `reverts_within` the slot is left as it is found, and people are told.
     """
 
     policy: Policy
@@ -63,6 +65,7 @@ class GateSpec:
     enforcement: Enforcement = Enforcement.ENFORCE
     max_reverts: int = 3
     reverts_within: timedelta = timedelta(hours=1)
+    approvals: tuple[ApprovalRule, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

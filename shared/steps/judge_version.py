@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from shared.domain import identity
 from shared.domain import story as stories
@@ -18,9 +18,11 @@ from shared.domain.facts import (
     VersionRejected,
 )
 from shared.domain.gate import Evidence, judge
+from shared.domain.people import Standing, State
 from shared.domain.usecase import UseCase, UseCases
 from shared.domain.verdicts import Verdict
 from shared.ports import Approval, Approvals, Clock, Ledger, ModelVersion, Registry
+from shared.steps.approval import ask_people
 from shared.steps.decision import Decision
 
 CHAMPION_PREFIX = "champion."
@@ -64,6 +66,11 @@ def judge_version(
         assert judged is not None  # noqa: S101 - recorded above, for the type checker
     if judged.verdict is not Verdict.PASSED:
         return _reject(judged, f"{judged.verdict}: {judged.reason}", ledger=ledger, registry=registry, clock=clock)
+    asked = _people(judged, version, use_case, trained=trained, ledger=ledger, approvals=approvals, clock=clock)
+    if asked is not None:
+        if asked.state is not State.GRANTED:
+            return _hold(judged, asked, ledger=ledger, registry=registry, clock=clock)
+        judged = replace(judged, reason=f"{judged.reason}; {asked.reason}")
     return _promote(judged, use_case, ledger=ledger, approvals=approvals, registry=registry, clock=clock)
 
 
@@ -124,6 +131,34 @@ def _judge(
         reason=judgement.reason,
         rules=judgement.outcomes,
     )
+
+
+def _people(
+    judged: VersionJudged,
+    version: ModelVersion,
+    use_case: UseCase,
+    *,
+    trained: bool,
+    ledger: Ledger,
+    approvals: Approvals,
+    clock: Clock,
+) -> Standing | None:
+    """Where the request to people stands; None when none is asked, or the version is decided or being promoted."""
+    approval = approvals.approved(version.model, use_case.gate.slot)
+    if not use_case.gate.approvals or stories.is_decided(ledger.story(judged.story), version.version):
+        return None
+    if approval and approval.version == version.version:
+        return None
+    afresh = _judge(version, use_case, approval, story=judged.story, trained=trained, clock=clock)
+    return ask_people(judged, afresh, use_case, requester=version.author, ledger=ledger, clock=clock)
+
+
+def _hold(judged: VersionJudged, asked: Standing, *, ledger: Ledger, registry: Registry, clock: Clock) -> Decision:
+    if asked.state is not State.WAITING:
+        return _reject(judged, asked.reason, ledger=ledger, registry=registry, clock=clock)
+    tags = {"sluice.verdict": str(Verdict.WAITING), "sluice.decision": asked.reason}
+    registry.annotate(judged.model, judged.version, tags)
+    return Decision(summary=f"{identity.model_at(judged.model, judged.version)} {asked.reason}")
 
 
 def _reject(judged: VersionJudged, reason: str, *, ledger: Ledger, registry: Registry, clock: Clock) -> Decision:

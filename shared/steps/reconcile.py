@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from shared.domain import slots
+from shared.domain import people, slots
 from shared.domain import story as stories
 from shared.domain.commands import Command, EnforceSlot, JudgeVersion
+from shared.domain.facts import Fact
 from shared.domain.identity import model_at
+from shared.domain.people import State
 from shared.domain.story import MAX_GENERATIONS
 from shared.domain.usecase import Enforcement, UseCase, UseCases
 from shared.errors import DEAD_LETTERED, Poison, Transient
-from shared.ports import Approvals, Clock, Ledger, ParkedMessage, Parking, Registry
+from shared.ports import Approval, Approvals, Clock, Ledger, ParkedMessage, Parking, Registry
 from shared.steps.decision import Decision
 from shared.steps.enforce_slot import contest_of, is_told
 
@@ -42,7 +44,7 @@ def reconcile(
     trouble = ""
     for use_case in use_cases.all:
         try:
-            send += _registry(use_case, ledger=ledger, approvals=approvals, registry=registry, cause=cause)
+            send += _registry(use_case, ledger=ledger, approvals=approvals, registry=registry, cause=cause, now=now)
         except (Transient, Poison) as error:
             trouble = f"; the registry did not answer: {error}"
     waiting = parking.parked()
@@ -61,18 +63,32 @@ def _waits_for_a_person(command: Command, waiting: Sequence[ParkedMessage]) -> b
 
 
 def _registry(
-    use_case: UseCase, *, ledger: Ledger, approvals: Approvals, registry: Registry, cause: str
+    use_case: UseCase, *, ledger: Ledger, approvals: Approvals, registry: Registry, cause: str, now: datetime
 ) -> list[Command]:
     model, slot = use_case.training.model, use_case.gate.slot
     versions = registry.versions(model)
-    send: list[Command] = [
-        JudgeVersion(model=model, version=version, cause=cause)
-        for version in versions
-        if not any(stories.is_decided(ledger.story(story), version) for story in ledger.find(model_at(model, version)))
-    ]
+    approval = approvals.approved(model, slot)
+    send: list[Command] = []
+    for version in versions:
+        told = [ledger.story(story) for story in ledger.find(model_at(model, version))]
+        decided = any(stories.is_decided(story, version) for story in told)
+        if not decided and not any(_waits_for_people(story, version, use_case, approval, now) for story in told):
+            send.append(JudgeVersion(model=model, version=version, cause=cause))
     if versions and _is_to_be_enforced(use_case, ledger=ledger, approvals=approvals, registry=registry):
         send.append(EnforceSlot(model=model, slot=slot, cause=cause))
     return send
+
+
+def _waits_for_people(
+    story: Sequence[Fact], version: str, use_case: UseCase, approval: Approval | None, now: datetime
+) -> bool:
+    """Was its approval asked for, and does what people were asked about still hold?"""
+    found = people.standing(story, use_case.training.model, version, now=now)
+    if found is None or found.state is not State.WAITING:
+        return False
+    champion = approval.version if approval else ""
+    asked = found.requested
+    return (asked.policy, asked.champion_version) == (use_case.gate.policy.fingerprint, champion)
 
 
 def _is_to_be_enforced(use_case: UseCase, *, ledger: Ledger, approvals: Approvals, registry: Registry) -> bool:

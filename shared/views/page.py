@@ -41,6 +41,10 @@ class Place:
         """The page of a story."""
         return self.href(f"/stories/{quote(story, safe='')}", **query)
 
+    def request(self, name: str) -> str:
+        """The page of a request for approval."""
+        return self.href(f"/approvals/{quote(name, safe='')}")
+
 
 def fault_page(headline: str, text: str, place: Place, *, refresh: bool = False) -> str:
     """Why there is no other page."""
@@ -117,6 +121,8 @@ def attention(told: Sequence[Attention], place: Place, now: datetime) -> Html:
 
 def _remedy(remedy: Remedy, story: str, subject: str, place: Place, now: datetime) -> Html:
     of = [" · ", element("a", visible(subject) or story, href=place.story(story))] if story else []
+    if remedy.command[:1] == ("approve",):
+        of += [" · ", element("a", "read and answer", href=place.request(remedy.command[1]))]
     return element(
         "li",
         element("p", visible(remedy.why), f": {visible(remedy.detail)}" if remedy.detail else "", class_="why"),

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.domain import facts as f
-from shared.domain import slots
+from shared.domain import people, slots
 from shared.domain import story as stories
 from shared.domain.commands import Queue
+from shared.domain.identity import model_at
 from shared.domain.verdicts import RunResult
 from shared.errors import DEAD_LETTERED, Malformed, Poison, Refused, UnknownUseCase
 from shared.ports import ParkedMessage
@@ -60,12 +61,27 @@ def _remedies(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> Iter
         if why:
             advice, command = _advice(fact)
             yield Remedy(why=why, detail="", at=fact.at, advice=advice, command=command)
+    for requested in stories.of_kind(story, f.ApprovalRequested):
+        asked = people.standing(story, requested.model, requested.version, now=requested.at)
+        if asked and asked.state is people.State.WAITING and not stories.is_decided(story, requested.version):
+            yield _of_request(asked)
     if withheld := slots.open_withheld(story):
         yield _of_withheld(withheld)
     told = {(one.queue, one.message_id) for one in stories.of_kind(story, f.Parked)}
     for one in waiting:
         if story and (one.correlation_id == story[0].story or (one.queue, one.message_id) in told):
             yield of_parked(one)
+
+
+def _of_request(asked: people.Standing) -> Remedy:
+    name = model_at(asked.requested.model, asked.requested.version)
+    return Remedy(
+        why=f"{name} {asked.reason}",
+        detail="",
+        at=asked.requested.at,
+        advice="read what the gate saw, then approve or reject it, on its page or here, and say why",
+        command=("approve", name, "--as", "USER", "--because", "TEXT"),
+    )
 
 
 def _of_withheld(fact: f.RevertWithheld) -> Remedy:

@@ -84,6 +84,34 @@ def _judged(fact: f.VersionJudged) -> str:
 
 
 @sentence.register
+def _requested(fact: f.ApprovalRequested) -> str:
+    asked = " and ".join(f"{one.quorum} {one.role}" for one in fact.asked)
+    until = min((one.expires_at for one in fact.asked), default=None)
+    by = f", until {until:%Y-%m-%d %H:%M} UTC" if until else ""
+    return f"version {fact.version} waits for approval by {asked}{by}"
+
+
+@sentence.register
+def _given(fact: f.ApprovalGiven) -> str:
+    return f"version {fact.version} approved by {fact.who} ({', '.join(fact.roles)}): {fact.reason}"
+
+
+@sentence.register
+def _refused(fact: f.ApprovalRefused) -> str:
+    return f"version {fact.version} refused by {fact.who} ({', '.join(fact.roles)}): {fact.reason}"
+
+
+@sentence.register
+def _expired(fact: f.ApprovalExpired) -> str:
+    return f"version {fact.version} {fact.reason}"
+
+
+@sentence.register
+def _voided(fact: f.ApprovalVoided) -> str:
+    return f"the approval of version {fact.version} is {fact.reason}"
+
+
+@sentence.register
 def _promoted(fact: f.VersionPromoted) -> str:
     before = f"in place of version {fact.previous}" if fact.previous else "the first one"
     return f"version {fact.version} is {fact.slot} of {fact.model}, {before}"

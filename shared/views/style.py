@@ -15,7 +15,7 @@ header,main,footer{max-width:72rem;margin:0 auto;padding:0 1rem}
 header{display:flex;gap:1rem;align-items:center;justify-content:space-between;padding-top:.8rem;padding-bottom:.8rem}
 .brand{font-weight:700;font-size:1.05rem;color:var(--ink);text-decoration:none;letter-spacing:.01em}
 form{display:flex;gap:.4rem;flex:0 1 30rem;margin:0}
-input,button{font:inherit;color:inherit;background:var(--panel);border:1px solid var(--line);border-radius:6px;
+input,button,select{font:inherit;color:inherit;background:var(--panel);border:1px solid var(--line);border-radius:6px;
 padding:.35rem .6rem}
 input{flex:1;min-width:0}
 a{color:var(--link)}

@@ -349,7 +349,18 @@ def test_wrong_arguments_are_explained(operator: Operator, arguments: list[str])
     assert "usage: python -m ops" in operator(*arguments, code=2)
 
 
-COMMANDS = [["story"], ["status"], ["parked"], ["replay"], ["discard"], ["slots"], ["rollback"], ["usecase", "check"]]
+COMMANDS = [
+    ["story"],
+    ["status"],
+    ["parked"],
+    ["replay"],
+    ["discard"],
+    ["slots"],
+    ["rollback"],
+    ["approve"],
+    ["reject"],
+    ["usecase", "check"],
+]
 
 
 def test_every_command_has_help_and_stands_in_the_reference() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from functions import ops
+from functions import pages
 from local.host import payloads
 from local.host.engine import Engine
 from local.host.outcome import HttpAnswer, Outcome
@@ -63,8 +63,12 @@ def test_routes_and_who_may_call_them(engine: Engine) -> None:
         "ops_status": ("ops", "FUNCTION"),
         "ops_story": ("ops/stories/{story}", "FUNCTION"),
         "ops_find": ("ops/find", "FUNCTION"),
+        "ops_approvals": ("ops/approvals", "FUNCTION"),
+        "ops_approval": ("ops/approvals/{request}", "FUNCTION"),
+        "ops_decide": ("ops/approvals/{request}", "FUNCTION"),
     }
-    assert all([str(method).upper() for method in methods] == ["GET"] for _, _, methods in http.values())
+    posts = {name for name, (_, _, methods) in http.items() if [str(each).upper() for each in methods] != ["GET"]}
+    assert posts == {"ops_decide"}
 
 
 def test_status(browse: Browse) -> None:
@@ -170,7 +174,7 @@ def test_json_for_who_asks_for_it(browse: Browse) -> None:
 @pytest.fixture
 def _afresh() -> Iterator[None]:
     """The app reads its settings at its first call: make this the first, and the next one too."""
-    readers = (bootstrap.sluice, ops._settings, ops._records)
+    readers = (bootstrap.sluice, pages.settings, pages.records)
     for reader in readers:
         reader.cache_clear()
     yield

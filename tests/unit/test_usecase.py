@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -308,3 +309,37 @@ def test_use_case_is_found_by_what_messages_know_of_it() -> None:
         use_cases.named("other")
     with pytest.raises(UnknownUseCase, match="there are: none"):
         UseCases.of().named("other")
+
+
+def test_gate_may_ask_people(folder: Path) -> None:
+    """Who, how many, and how long; the fingerprint is another one."""
+    before = usecase.load_one(folder).gate
+    assert before.approvals == ()
+    text = (folder / "gate.yml").read_text()
+    (folder / "gate.yml").write_text(f"{text}\napprovals:\n  - role: model-owner\n    expires_after: 2 weeks\n")
+    gate = usecase.load_one(folder).gate
+    (one,) = gate.approvals
+    assert (one.role, one.quorum, one.not_requester, one.expires_after) == (
+        "model-owner",
+        1,
+        True,
+        timedelta(weeks=2),
+    )
+    assert gate.policy.fingerprint != before.policy.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("approvals", "told"),
+    [
+        ([{"role": "owner"}, {"role": "owner"}], "approvals ask a role twice: owner"),
+        ([{"role": "owner", "quorum": 0}], "approvals.0.quorum"),
+        ([{"role": "owner", "expires_after": "soon"}], "approvals.0.expires_after"),
+        ([{"quorum": 1}], "approvals.0.role: the field is missing"),
+        ([{"role": "owner", "quorom": 1}], "approvals.0.quorom: there is no such field"),
+    ],
+)
+def test_wrong_approval_is_named(folder: Path, approvals: list[dict[str, Any]], told: str) -> None:
+    rules = [{"name": "r", "why": "w", "metric": "rmse", "at_most": 1}]
+    (folder / "gate.yml").write_text(json.dumps({"version": 1, "rules": rules, "approvals": approvals}))
+    (fault,) = faults(folder)
+    assert told in fault
