@@ -31,7 +31,11 @@ class Settings(BaseSettings):
     lake_root: str = Field(
         min_length=1, alias="LAKE_ROOT", description="where the silver, gold and quarantine tables are"
     )
-    ledger: str = Field(min_length=1, alias="LEDGER", description="the ledger: sqlite:///PATH, or https://ACCOUNT.table.core.windows.net")
+    ledger: str = Field(
+        min_length=1,
+        alias="LEDGER",
+        description="the ledger: sqlite:///PATH, or https://ACCOUNT.table.core.windows.net",
+    )
     use_cases: str = Field(default="usecases", alias="USE_CASES", description="the folder of the use cases")
 
     service_bus: SecretStr = Field(
