@@ -5,18 +5,21 @@ from collections.abc import Callable
 
 import azure.functions as func
 
-from shared.errors import Malformed, Transient, Unauthenticated
+from shared.errors import Malformed, TooLarge, Transient, Unauthenticated
 
 log = logging.getLogger("sluice")
 
 
 def answer_to(receive: Callable[[], None]) -> func.HttpResponse:
-    """202 for what was taken, 401 without proof, 400 for what is malformed, 503 for "send it again"."""
+    """202: taken; 401: without proof; 413: too large; 400: malformed; 503: send it again."""
     try:
         receive()
     except Unauthenticated as error:
         log.warning("refused: %s", error)
         return func.HttpResponse(status_code=401)
+    except TooLarge as error:
+        log.warning("refused: %s", error)
+        return func.HttpResponse(str(error), status_code=413)
     except Malformed as error:
         log.warning("refused: %s", error)
         return func.HttpResponse(str(error), status_code=400)

@@ -2,11 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ops import acting, approving, checking, reading, slots
+from ops import acting, approving, checking, reading, slots, webhooks
 from ops.output import Output
 from ops.source import NothingFound
 from shared.errors import SluiceError
@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     everywhere.add_argument("--json", action="store_true", help="print one JSON document instead of text")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def command(group: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, **texts: str) -> _Parser:
+    def command(group: _Group, name: str, **texts: str) -> _Parser:
         well = texts.pop("well")
         return group.add_parser(
             name,
@@ -112,6 +112,34 @@ def parser() -> argparse.ArgumentParser:
     discard.add_argument("--because", required=True, metavar="TEXT", help="why nobody needs it any more")
     discard.set_defaults(run=acting.discard)
 
+    _slots(commands, command)
+    _webhooks(commands, command)
+
+    usecase = commands.add_parser("usecase", help="work on use cases", description="Work on use cases.")
+    of_usecase = usecase.add_subparsers(dest="of_usecase", metavar="COMMAND", required=True)
+    check = command(
+        of_usecase,
+        "check",
+        description="validate use cases: every fault with file, field and remedy, or what was read",
+        well="0 no fault; 1 faults",
+    )
+    check.add_argument(
+        "folders",
+        nargs="*",
+        type=Path,
+        metavar="FOLDER",
+        help="a use case's folder, or one that holds several (default: USE_CASES, else usecases)",
+    )
+    check.set_defaults(run=checking.check)
+    return root
+
+
+type _Parser = argparse.ArgumentParser
+type _Group = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _slots(commands: _Group, command: Callable[..., _Parser]) -> None:
+    """What is in production, and who says so."""
     history = command(
         commands,
         "slots",
@@ -144,26 +172,35 @@ def parser() -> argparse.ArgumentParser:
         answer.add_argument("--because", required=True, metavar="TEXT", help="why")
         answer.set_defaults(run=run)
 
-    usecase = commands.add_parser("usecase", help="work on use cases", description="Work on use cases.")
-    of_usecase = usecase.add_subparsers(dest="of_usecase", metavar="COMMAND", required=True)
-    check = command(
-        of_usecase,
-        "check",
-        description="validate use cases: every fault with file, field and remedy, or what was read",
-        well="0 no fault; 1 faults",
-    )
-    check.add_argument(
-        "folders",
-        nargs="*",
-        type=Path,
-        metavar="FOLDER",
-        help="a use case's folder, or one that holds several (default: USE_CASES, else usecases)",
-    )
-    check.set_defaults(run=checking.check)
-    return root
 
-
-type _Parser = argparse.ArgumentParser
+def _webhooks(commands: _Group, command: Callable[..., _Parser]) -> None:
+    """The registry's registrations."""
+    hooks = commands.add_parser(
+        "webhooks", help="work on the registry's webhooks to us", description="Work on the registry's webhooks to us."
+    )
+    of_hooks = hooks.add_subparsers(dest="of_webhooks", metavar="COMMAND", required=True)
+    ensure = command(
+        of_hooks,
+        "ensure",
+        description="create the registry's webhook to us, or bring it to this address, secret and events",
+        well="0 it is there",
+    )
+    ensure.add_argument("--url", required=True, metavar="URL", help="https://APP/api/registry-webhook/mlflow")
+    ensure.set_defaults(run=webhooks.ensure)
+    listed = command(
+        of_hooks,
+        "list",
+        description="list the registry's webhooks, ours and others'",
+        well="0 ours is there, active, and sent all that we need; 1 it is not",
+    )
+    listed.set_defaults(run=webhooks.listed)
+    tested = command(
+        of_hooks,
+        "test",
+        description="have the registry send us a test of each event",
+        well="0 all were taken; 1 some were not",
+    )
+    tested.set_defaults(run=webhooks.test)
 
 
 def _time(text: str) -> datetime:

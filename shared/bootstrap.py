@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shared import usecase
-from shared.adapters import databricks, mlflow
+from shared.adapters import databricks, mlflow_webhooks
 from shared.adapters.databricks import DatabricksJobs, connect
 from shared.adapters.delta import DeltaLake
 from shared.adapters.fsspec_landing import FsspecLanding
@@ -40,6 +40,7 @@ from shared.steps.score_part import score_part
 from shared.steps.start_training import start_training
 from shared.wire import client_principal
 from shared.wire import form_token as form_token_
+from shared.wire.registry_webhook import Dialect
 
 
 @cache
@@ -185,7 +186,7 @@ def wire(
         outbox=outbox,
         clock=clock,
         secrets=Secrets(
-            webhook=settings.registry_webhook_secret.get_secret_value(),
+            webhooks={each: settings.secrets_of(each) for each in Dialect},
             notification_user=settings.job_notification_user,
             notification_password=settings.job_notification_password.get_secret_value(),
         ),
@@ -225,6 +226,16 @@ def ensure_notification(settings: Settings, url: str) -> str:
     )
 
 
-def ensure_webhook(settings: Settings, url: str) -> None:
-    """Create the registry's webhook to us, or bring it to this address and secret."""
-    mlflow.ensure_webhook(settings.mlflow_tracking_uri, url, settings.registry_webhook_secret.get_secret_value())
+def ensure_webhook(settings: Settings, url: str) -> str:
+    """Create the registry's webhook to us, or bring it to this address and secret; its id, the same over repeats."""
+    return mlflow_webhooks.ensure(settings.mlflow_tracking_uri, url, settings.secrets_of(Dialect.MLFLOW)[0])
+
+
+def webhooks(settings: Settings) -> Sequence[mlflow_webhooks.Webhook]:
+    """The registry's webhooks, ours and others'."""
+    return mlflow_webhooks.listed(settings.mlflow_tracking_uri)
+
+
+def test_webhooks(settings: Settings) -> Mapping[str, str]:
+    """Have the registry send a test of each event to us; by event: what is wrong, or ""."""
+    return mlflow_webhooks.tested(settings.mlflow_tracking_uri)

@@ -6,7 +6,7 @@ Anything else is raised: the host abandons, and the broker dead-letters at the m
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,8 @@ from shared.domain.slots import RollbackAsked
 from shared.errors import DEAD_LETTERED, Malformed, Poison, Transient
 from shared.ports import Clock, Ledger, Outbox, ParkedMessage, Parking
 from shared.steps.decision import Decision
-from shared.wire import documents, event_grid, job_notification, mlflow_webhook
+from shared.wire import documents, event_grid, job_notification, registry_webhook
+from shared.wire.registry_webhook import Dialect
 
 log = logging.getLogger("sluice")
 
@@ -31,7 +32,7 @@ BACK_OFF = (0.2, 0.5, 1.0, 2.0, 4.0)
 class Secrets:
     """What proves who a sender is."""
 
-    webhook: str = field(repr=False)
+    webhooks: Mapping[Dialect, Sequence[str]] = field(repr=False)
     notification_user: str
     notification_password: str = field(repr=False)
 
@@ -79,12 +80,13 @@ class Sluice:
         detail = f"dead-lettered by the broker: {reason or 'no reason given'}"
         self._park(queue, message_id, DEAD_LETTERED, detail, body, story=correlation_id)
 
-    def registry_delivery(self, headers: Mapping[str, str], body: bytes) -> None:
-        """A registry webhook. Raises Unauthenticated, Malformed, or Unreachable when the queue is."""
-        delivery_id = mlflow_webhook.verify(headers, body, secret=self.secrets.webhook, now=self.clock.now())
-        command = mlflow_webhook.decode(body, delivery_id=delivery_id)
-        if command is not None:
-            self.outbox.send([command])
+    def registry_delivery(self, headers: Mapping[str, str], body: bytes, dialect: str = Dialect.MLFLOW) -> None:
+        """A registry's webhook. Raises TooLarge, Unauthenticated, Malformed, or Unreachable when the queue is."""
+        spoken = Dialect(dialect)
+        secrets = self.secrets.webhooks[spoken]
+        commands = registry_webhook.receive(spoken, headers, body, secrets=secrets, now=self.clock.now())
+        if commands:
+            self.outbox.send(commands)
 
     def job_notification(self, authorization: str, body: bytes) -> None:
         """A Databricks job notification. Raises Unauthenticated, Malformed, or Unreachable when the queue is."""

@@ -3,6 +3,7 @@
     SluiceError
     ├── Poison                 the message can never succeed: parked, and completed
     │   ├── Malformed          bytes that are not what they should be
+    │   │   └── TooLarge       more of them than anybody reads
     │   ├── UnknownUseCase     no use case owns this file or model
     │   └── Refused            an outside system said no, for good
     ├── Transient              it may succeed later: retried with back-off, then abandoned
@@ -36,6 +37,12 @@ class Malformed(Poison):
     """Bytes from outside that cannot be decoded."""
 
     reason = "malformed"
+
+
+class TooLarge(Malformed):
+    """More bytes than are read."""
+
+    reason = "too-large"
 
 
 class UnknownUseCase(Poison):

@@ -62,7 +62,19 @@ class Settings(BaseSettings):
         min_length=1, alias="MLFLOW_TRACKING_URI", description="the MLflow server, or databricks"
     )
     registry_webhook_secret: SecretStr = Field(
-        min_length=1, alias="REGISTRY_WEBHOOK_SECRET", description="what the registry's webhooks are signed with"
+        min_length=1,
+        alias="REGISTRY_WEBHOOK_SECRET",
+        description="what the registry's webhooks are signed with; several by commas, the first is given out",
+    )
+    databricks_webhook_secret: SecretStr = Field(
+        default=SecretStr(""),
+        alias="DATABRICKS_WEBHOOK_SECRET",
+        description="the same of Databricks' workspace model registry; empty: nothing of it is believed",
+    )
+    relay_secret: SecretStr = Field(
+        default=SecretStr(""),
+        alias="RELAY_SECRET",
+        description="the same of the relay of Unity Catalog's updates; empty: nothing of it is believed",
     )
     databricks_workspace: str = Field(
         default="ws1", alias="DATABRICKS_WORKSPACE", description="our name for the workspace"
@@ -108,6 +120,13 @@ class Settings(BaseSettings):
         default="1GB", alias="CHECK_MEMORY_LIMIT", description="what DuckDB may use while it checks a batch"
     )
 
+    @field_validator("registry_webhook_secret")
+    @classmethod
+    def _one_secret_at_least(cls, secret: SecretStr) -> SecretStr:
+        if not secret.get_secret_value().replace(",", " ").strip():
+            raise ValueError("there is no secret in it")
+        return secret
+
     @field_validator("service_bus_namespace")
     @classmethod
     def _one_way_to_service_bus(cls, namespace: str, info: ValidationInfo) -> str:
@@ -136,6 +155,12 @@ class Settings(BaseSettings):
         if roles is None:
             raise Refused(f"{name!r} is none of DEVELOPMENT_USERS: {', '.join(self.users) or 'nobody is'}")
         return Person(name=name, roles=roles)
+
+    def secrets_of(self, sender: str) -> tuple[str, ...]:
+        """What a sender of registry events (mlflow, databricks, relay) signs with: while they are changed, several."""
+        setting = {"mlflow": self.registry_webhook_secret, "databricks": self.databricks_webhook_secret}
+        text = setting.get(sender, self.relay_secret).get_secret_value()
+        return tuple(each.strip() for each in text.replace(",", "\n").splitlines() if each.strip())
 
     @property
     def reconcile_after(self) -> timedelta:

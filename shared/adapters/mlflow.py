@@ -176,19 +176,3 @@ class MlflowRegistry:
         needed = {str(each[key]) for each in flavours.values() for key in _FILES_OF_A_FLAVOUR if each.get(key)}
         missing = sorted(name for name in needed if name.partition("/")[0] not in stored)
         return f"version {version} lacks {', '.join(missing)} at {where}" if missing else ""
-
-
-WEBHOOK = "sluice"
-
-
-def ensure_webhook(tracking_uri: str, url: str, secret: str) -> None:
-    """Create the registry's webhook to us, or bring it to this address and secret."""
-    from mlflow import MlflowClient
-
-    events: list[Any] = ["model_version.created", "model_version_alias.created", "model_version_alias.deleted"]
-    client = MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
-    for webhook in client.list_webhooks(max_results=100):
-        if webhook.name == WEBHOOK:
-            client.update_webhook(webhook.webhook_id, url=url, secret=secret, events=events)
-            return
-    client.create_webhook(WEBHOOK, url, events=events, secret=secret)

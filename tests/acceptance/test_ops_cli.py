@@ -359,6 +359,7 @@ COMMANDS = [
     ["rollback"],
     ["approve"],
     ["reject"],
+    *(["webhooks", word] for word in ("ensure", "list", "test")),
     ["usecase", "check"],
 ]
 

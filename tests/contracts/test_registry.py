@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from mlflow import MlflowClient
 
+from shared.adapters import mlflow_webhooks
 from shared.adapters.memory import MemoryLedger
 from shared.adapters.mlflow import MlflowRegistry
 from shared.bootstrap import wire
@@ -203,6 +204,27 @@ def test_what_is_loadable(client: MlflowClient, address: str, folder: Path) -> N
     assert asked(here.model, version).startswith(f"version {version} lacks model.pkl")
     shutil.rmtree(stored)
     assert asked(here.model, version)
+
+
+def test_webhooks_are_ensured_listed_and_tested(client: MlflowClient, address: str) -> None:
+    """Once, however often; brought back when somebody changed it; others' are left alone."""
+    url, other = "http://127.0.0.1:9/api/registry-webhook/mlflow", "http://127.0.0.1:9/theirs"
+    client.create_webhook("theirs", other, events=["registered_model.created"])
+    try:
+        first = mlflow_webhooks.ensure(address, "http://127.0.0.1:9/before", "s" * 24)
+        client.update_webhook(first, events=["model_version.created"], status="DISABLED")
+        assert [one.is_right for one in mlflow_webhooks.listed(address) if one.is_ours] == [False]
+        assert mlflow_webhooks.ensure(address, url, "t" * 24) == first
+        assert mlflow_webhooks.ensure(address, url, "t" * 24) == first
+        found = {one.name: one for one in mlflow_webhooks.listed(address)}
+        assert (found["sluice"].url, found["sluice"].is_right, found["theirs"].url) == (url, True, other)
+        assert len(mlflow_webhooks.listed(address)) == 2
+        assert all(mlflow_webhooks.tested(address).values()), "nobody listens there"
+    finally:
+        for one in client.list_webhooks():
+            client.delete_webhook(one.webhook_id)
+    with pytest.raises(Refused, match="ops webhooks ensure"):
+        mlflow_webhooks.tested(address)
 
 
 def test_story_of_a_rollback_is_known_by_what_it_replaces() -> None:

@@ -40,7 +40,7 @@ QUEUE_FUNCTIONS = {
 def test_every_function_is_indexed(engine: Engine) -> None:
     """The engine finds each trigger of the design, and none that nobody knows."""
     parking = {f"park_{queue.name.lower()}" for queue in Queue}
-    http = {"registry_webhook", "job_notification", "health"}
+    http = {"registry_webhook", "registry_webhook_databricks", "registry_webhook_relay", "job_notification", "health"}
     known = {"data_arrival", "reconcile", *QUEUE_FUNCTIONS, *parking, *http}
     assert {name for name in engine.functions if not name.startswith("ops")} == known
 
@@ -154,6 +154,14 @@ def test_registry_webhook(invoke: Invoke, waiting: Waiting) -> None:
     assert [each["version"] for each in waiting("registry-events") if each["type"] == "JudgeVersion"] == ["77"]
     assert _status(invoke("registry_webhook", _delivery(body, secret="forged"))) == 401
     assert _status(invoke("registry_webhook", _delivery(b"[]"))) == 400
+
+
+def test_registry_webhook_of_another_dialect(invoke: Invoke) -> None:
+    """Where the setting is empty nobody is believed; what is too large is not even read."""
+    for function, route in (("registry_webhook_databricks", "databricks"), ("registry_webhook_relay", "relay")):
+        url = f"/api/registry-webhook/{route}"
+        assert _status(invoke(function, payloads.http("POST", url, body=b"{}"))) == 401
+        assert _status(invoke(function, payloads.http("POST", url, body=b" " * 65_537))) == 413
 
 
 def test_job_notification(invoke: Invoke, waiting: Waiting) -> None:

@@ -16,6 +16,7 @@ from shared.dispatch import Secrets
 from shared.domain.commands import Queue
 from shared.errors import Misconfigured
 from shared.settings import Settings
+from shared.wire.registry_webhook import Dialect
 from tests.world import PASSWORD, SECRET, USER, World
 
 PROJECT = Path(__file__).parents[2]
@@ -214,5 +215,6 @@ def test_secrets_are_never_told_by_what_is_wrong(tmp_path: Path) -> None:
 def test_secrets_are_never_told_by_the_control_plane() -> None:
     """Its repr stands in tracebacks and debuggers."""
     sluice = World().sluice
-    assert sluice.secrets == Secrets(webhook=SECRET, notification_user=USER, notification_password=PASSWORD)
+    signed = {Dialect.MLFLOW: (SECRET,), Dialect.DATABRICKS: (SECRET,), Dialect.RELAY: (SECRET,)}
+    assert sluice.secrets == Secrets(webhooks=signed, notification_user=USER, notification_password=PASSWORD)
     assert not [secret for secret in (SECRET, PASSWORD) if secret in repr(sluice)]

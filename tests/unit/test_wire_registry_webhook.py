@@ -36,6 +36,8 @@ class Delivery:
 
     def verify(self, *, after: timedelta = timedelta(0), **changed: Any) -> str:
         given_ = {"headers": self.headers, "body": self.body, "secret": self.secret, **changed}
+        given_.setdefault("secrets", [given_.pop("secret")])
+        given_.pop("secret", None)
         return mlflow_webhook.verify(given_.pop("headers"), given_.pop("body"), now=self.sent_at + after, **given_)
 
 
@@ -126,19 +128,19 @@ def test_signature_of_another_form_is_refused(value: str) -> None:
 
 
 def test_age() -> None:
-    for minutes in (-5, -4, 0, 5):
+    for minutes in (-1, 0, 5):
         assert CREATED.verify(after=timedelta(minutes=minutes))
     with pytest.raises(Unauthenticated, match="is older than 0:05:00"):
         CREATED.verify(after=timedelta(minutes=5, seconds=1))
-    with pytest.raises(Unauthenticated, match="is from the future, by more than 0:05:00"):
-        CREATED.verify(after=-timedelta(minutes=5, seconds=1))
+    with pytest.raises(Unauthenticated, match="is from the future, by more than 0:01:00"):
+        CREATED.verify(after=-timedelta(minutes=1, seconds=1))
 
 
 @pytest.mark.parametrize("timestamp", ["soon", "1.5", "-1", " 1", "²", "9" * 400, "9" * 5000, "0x1"])
 def test_time_that_is_none_is_refused(timestamp: str) -> None:
     headers = signed(b"{}", timestamp=timestamp)
     with pytest.raises(Unauthenticated, match="X-MLflow-Timestamp is no time in seconds"):
-        mlflow_webhook.verify(headers, b"{}", secret=SECRET, now=CREATED.sent_at)
+        mlflow_webhook.verify(headers, b"{}", secrets=[SECRET], now=CREATED.sent_at)
 
 
 @pytest.mark.parametrize("file", sorted((FIXTURES / "databricks").glob("registry.*.json")), ids=lambda file: file.stem)
@@ -148,11 +150,11 @@ def test_another_dialect_is_no_proof(file: Path) -> None:
     with pytest.raises(
         Unauthenticated, match="X-MLflow-Delivery-Id, X-MLflow-Timestamp, X-MLflow-Signature is missing"
     ):
-        mlflow_webhook.verify(delivery.headers, delivery.body, secret="top-secret", now=CREATED.sent_at)
+        mlflow_webhook.verify(delivery.headers, delivery.body, secrets=["top-secret"], now=CREATED.sent_at)
 
 
 def asked_for(delivery: Delivery) -> Command | None:
-    return mlflow_webhook.decode(delivery.body, delivery_id="d")
+    return next(iter(mlflow_webhook.decode(delivery.body, delivery_id="d")), None)
 
 
 @pytest.mark.parametrize("delivery", CAPTURED, ids=lambda one: one.name)
@@ -221,10 +223,10 @@ events = st.fixed_dictionaries(
 @given(st.binary() | events.map(lambda value: json.dumps(value).encode()))
 def test_whatever_the_body_only_malformed_is_raised(body: bytes) -> None:
     try:
-        command = mlflow_webhook.decode(body, delivery_id="d")
+        commands = mlflow_webhook.decode(body, delivery_id="d")
     except Malformed:
         return
-    assert command is None or command.cause == "d"
+    assert all(command.cause == "d" for command in commands)
 
 
 @settings(deadline=None, max_examples=300)
