@@ -135,7 +135,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 type _Parser = argparse.ArgumentParser
-type _Group = "argparse._SubParsersAction[argparse.ArgumentParser]"
+type _Group = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no other name
 
 
 def _slots(commands: _Group, command: Callable[..., _Parser]) -> None:
