@@ -1,5 +1,6 @@
 """The main job on real flights, told as it happens, and then verified by reading Delta, MLflow and the ledger."""
 
+import os
 import shutil
 import tempfile
 import threading
@@ -8,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from rich.console import Console
 from rich.table import Table
 
-from local import flights
+from local import flights, reviewed
 from local.event_grid import blob_created, deliver, endpoint, land
 from local.home import Home
 from local.narrator import Narrator, StalledError
@@ -22,6 +24,7 @@ from shared import bootstrap
 from shared.domain import facts as f
 from shared.domain import identity
 from shared.domain import story as stories
+from shared.domain.slots import RollbackAsked
 from shared.ports import Ledger
 
 FAILED = 1
@@ -34,6 +37,7 @@ def demo(home: Home, *, keep: bool) -> int:
         for child in home.folder.iterdir():
             if child.name != "lock":
                 shutil.rmtree(child) if child.is_dir() else child.unlink()
+        os.environ.setdefault("USE_CASES", str(reviewed.make(home.folder.resolve() / "usecases")))
         began = time.monotonic()
         console.print("[bold]Sluice[/]: a file lands, and everything follows. Starting the local stack ...")
         with Stack(home, lambda line: console.print(f"  [dim]{line}[/]", highlight=False)) as stack:
@@ -50,7 +54,7 @@ def demo(home: Home, *, keep: bool) -> int:
 
 
 class _Show:
-    """The five chapters. What it says comes from the ledger; what it concludes comes from `Proof`."""
+    """The chapters. What it says comes from the ledger; what it concludes comes from `Proof`."""
 
     def __init__(self, home: Home, stack: Stack, console: Console, *, started: float) -> None:
         self.home, self.stack, self.console = home, stack, console
@@ -93,6 +97,10 @@ class _Show:
             self.proof.of_repeats(january, february)
         with self._chapter("5  Someone moves champion by hand", "to a version from a notebook, which the gate rejects"):
             self._by_hand()
+        with self._chapter("6  A version waits for a person", "a use case whose gate asks a model-owner"):
+            self._approval(folder)
+        with self._chapter("7  Back to the version before", "gate agents see nonsense at JFK"):
+            self._rollback()
         self.proof.of_gold([january, february])
 
     def _by_hand(self) -> None:
@@ -116,6 +124,31 @@ class _Show:
             "the revert",
         )
         self.proof.of_revert(version, champion)
+
+    def _approval(self, folder: Path) -> None:
+        story = self._land(flights.month(1, folder), "reviewed/2013-01.csv")
+
+        def waits() -> bool:
+            told = self.ledger.story(story)
+            return stories.last(told, f.ApprovalRequested) is not None and not _is_training(told)
+
+        self.narrator.follow([story], waits, "check, training, gate")
+        name = f"{reviewed.REVIEWED}@1"
+        page = f"{self.stack.addresses['front']}/api/ops/approvals/{quote(name, safe='')}"
+        self.proof.of_waiting(reviewed.REVIEWED, "1")
+        self.narrator.say(f"nothing is in production; ada, a model-owner, reads {page}")
+        reviewed.approve(page, who="ada", because="as good as the old one, on the same days")
+        self._follow([story], "the promotion, scoring")
+        self.proof.of_approval(story, reviewed.REVIEWED, "1", who="ada")
+
+    def _rollback(self) -> None:
+        before = self.proof.champion()
+        asked = RollbackAsked(model=MODEL, version="", who="grace", why="gate agents see nonsense at JFK")
+        command = bootstrap.build(self.stack.settings).rollback(asked)
+        self.narrator.say(f"python -m ops rollback {MODEL}: from version {before} to {command.version}, checked first")
+        self.names[command.story] = f"{MODEL}@{command.version}"
+        self._follow([command.story], "the rollback, scoring")
+        self.proof.of_rollback(command.story, before, command.version)
 
     def _deliver(self, told: list[str]) -> None:
         """Event Grid delivers at least once, at the same time, in any order: so do we."""
@@ -192,16 +225,23 @@ class _Show:
             for fact in self.ledger.story(story):
                 if isinstance(fact, f.VersionPromoted):
                     why = f"promoted over {fact.previous}" if fact.previous else "the first"
-                    self.console.print(f"  {MODEL}@{fact.version}  {why}: {fact.reason}", highlight=False)
+                    self.console.print(f"  {fact.model}@{fact.version}  {why}: {fact.reason}", highlight=False)
         for origin in ORIGINS:
             self.console.print(f"  {GOLD}  {origin}  {self.proof.rows(GOLD, origin=origin):>7,} rows", highlight=False)
+
+
+def _is_training(story: Sequence[f.Fact]) -> bool:
+    """Is its end still to be told?"""
+    return stories.last(story, f.TrainingFinished) is None
 
 
 def _outcome(story: Sequence[f.Fact]) -> str:
     """How it ended, in a few words."""
     reverted, rejected = stories.last(story, f.PromotionReverted), stories.last(story, f.VersionRejected)
     quarantined, promoted = stories.last(story, f.DataQuarantined), stories.last(story, f.VersionPromoted)
-    finished = stories.last(story, f.ScoringFinished)
+    finished, back = stories.last(story, f.ScoringFinished), stories.last(story, f.VersionRolledBack)
+    if back is not None and finished is not None:
+        return f"rolled back from version {back.previous} by {back.who}, {finished.rows:,} rows scored"
     if quarantined is not None:
         return f"quarantined, {len(quarantined.reasons)} expectations failed"
     if reverted is not None:

@@ -37,9 +37,9 @@ class Proof:
         uri = self._settings.mlflow_tracking_uri
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
-    def champion(self) -> str:
+    def champion(self, model: str = MODEL) -> str:
         """The version that the registry's alias points at."""
-        return str(self.mlflow().get_registered_model(MODEL).aliases.get(SLOT, ""))
+        return str(self.mlflow().get_registered_model(model).aliases.get(SLOT, ""))
 
     def rows(self, table: str, version: int | None = None, **where: str) -> int:
         """The rows of a Delta table, counted in its files."""
@@ -115,6 +115,38 @@ class Proof:
         found = self.mlflow().get_model_version(MODEL, version)
         self.expect(f"the verdict on version {version}", found.tags.get("sluice.verdict"), "rejected")
         self.expect("the champion in MLflow", self.champion(), approved)
+
+    def of_waiting(self, model: str, version: str) -> None:
+        """It passed the rules, and is not in production."""
+        found = self.mlflow().get_model_version(model, version)
+        self.expect(f"the verdict on {model}@{version}", found.tags.get("sluice.verdict"), "waiting")
+        self.expect(f"the champion of {model}", self.champion(model), "")
+
+    def of_approval(self, story: str, model: str, version: str, *, who: str) -> None:
+        """Approved by that person, for what the gate saw, and only then in production and scored with."""
+        told = self._ledger.story(story)
+        asked, given = stories.last(told, f.ApprovalRequested), stories.last(told, f.ApprovalGiven)
+        judged, promoted = stories.last(told, f.VersionJudged), stories.last(told, f.VersionPromoted)
+        self.expect(f"who approved {model}@{version}", given and given.who, who)
+        bound = [(one.policy, one.evidence) for one in (judged, asked, given) if one]
+        self.expect("judgement, request and approval are of one policy and one evidence", len(set(bound)), 1)
+        self.expect("approved before it was promoted", bool(given and promoted and given.at < promoted.at), True)
+        found = self.mlflow().get_model_version(model, version)
+        self.expect(f"the verdict on {model}@{version}", found.tags.get("sluice.verdict"), "promoted")
+        self.expect("MLflow names who approved it", who in found.tags.get("sluice.decision", ""), True)
+        self.expect(f"the champion of {model}", self.champion(model), version)
+        self.expect("it was scored with", stories.last(told, f.ScoringFinished) is not None, True)
+
+    def of_rollback(self, story: str, before: str, now: str) -> None:
+        """The version before is in production, in MLflow, in the ledger and in gold; nothing was put back."""
+        told = self._ledger.story(story)
+        back = stories.last(told, f.VersionRolledBack)
+        self.expect("the rollback", back and (back.previous, back.version), (before, now))
+        self.expect("the champion in MLflow", self.champion(), now)
+        verdicts = [self.mlflow().get_model_version(MODEL, one).tags.get("sluice.verdict") for one in (before, now)]
+        self.expect("the verdicts on both versions", verdicts, ["rolled back", "promoted"])
+        self.expect("nothing was put back by the gate", stories.of_kind(told, f.PromotionReverted), [])
+        self._of_scoring(told)
 
     def of_gold(self, loops: Sequence[str]) -> None:
         """Every gold row was made by the champion: no reader sees a mixture."""

@@ -46,6 +46,7 @@ class MlflowRegistry:
                 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
                 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
                 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+                os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
                 from mlflow import MlflowClient
 
                 self._client = MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
