@@ -1,0 +1,145 @@
+"""`python -m ops` about production: approve, reject, rollback, webhooks; against real servers, without the app."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.servicebus import ServiceBusClient
+from mlflow import MlflowClient
+
+from local.home import PROJECT
+from shared.domain import facts as f
+from shared.domain import identity
+from shared.domain import story as stories
+from shared.ports import Approval
+from tests.acceptance.test_ops_cli import Operator
+from tests.contracts.ml_laptop import server
+
+MODEL, SLOT, STORY = "flight_delays", "champion", "ab" * 8
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("broker")
+    queues = ["--queues", str(PROJECT / "infra/queues.json"), "--db", str(folder / "bus.db"), "--port", "0"]
+    with server(folder / "broker.log", "local.servicebus", *queues) as address:
+        yield f"Endpoint={address};SharedAccessKeyName=k;SharedAccessKey=s;UseDevelopmentEmulator=true"
+
+
+@pytest.fixture(scope="module")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("mlflow")
+    with server(folder / "mlflow.log", "local.mlflow_server", "--home", str(folder / "mlflow")) as address:
+        yield address
+
+
+@pytest.fixture
+def operator(tmp_path: Path, broker: str, mlflow: str) -> Operator:
+    one = Operator(tmp_path)
+    one.configure(SERVICE_BUS=broker, MLFLOW_TRACKING_URI=mlflow, DEVELOPMENT_USERS="ada: owner; bob: scientist")
+    return one
+
+
+def sent(broker: str, kind: str) -> list[dict[str, Any]]:
+    with (
+        ServiceBusClient.from_connection_string(broker) as client,
+        client.get_queue_receiver("registry-events") as receiver,
+    ):
+        found = [json.loads(b"".join(one.body)) for one in receiver.peek_messages(max_message_count=100)]
+    return [one for one in found if one["type"] == kind]
+
+
+def waiting(operator: Operator, version: str) -> str:
+    """A version that waits for an owner; its name."""
+    now = datetime.now(UTC)
+    role = f.AskedRole(role="owner", quorum=1, not_requester=True, expires_at=now + timedelta(days=1))
+    changes: dict[str, Any] = {"story": STORY, "at": now, "version": version}
+    asked = replace(f.ApprovalRequested.example(), **changes, asked=(role,), requester="")
+    operator.ledger.record([replace(f.VersionRegistered.example(), **changes), asked])
+    return f"{MODEL}@{version}"
+
+
+def test_approve(operator: Operator, broker: str) -> None:
+    name = waiting(operator, "11")
+    status = operator.json("status", code=1)
+    assert [one["why"] for one in status["attention"]] == [f"{name} waits for 1 owner"]
+    assert "bob has none of the roles" in operator("approve", name, "--as", "bob", "--because", "x", code=2)
+    assert "'eve' is none of DEVELOPMENT_USERS" in operator("approve", name, "--as", "eve", "--because", "x", code=2)
+    assert "nobody was asked" in operator("approve", f"{MODEL}@99", "--as", "ada", "--because", "x", code=2)
+    said = operator("approve", name, "--as", "ada", "--because", "better at JFK", code=0)
+    assert said.startswith(f"{name} approved by ada: better at JFK")
+    given = stories.last(operator.ledger.story(STORY), f.ApprovalGiven)
+    assert given is not None
+    assert (given.who, given.roles, given.reason) == ("ada", ("owner",), "better at JFK")
+    assert [one["cause"] for one in sent(broker, "JudgeVersion") if one["version"] == "11"] == ["ApprovalGiven-ada"]
+    assert "waits for nobody any more" in operator("reject", name, "--as", "ada", "--because", "x", code=2)
+
+
+def test_reject_as_json(operator: Operator) -> None:
+    name = waiting(operator, "12")
+    told = operator.json("reject", name, "--as", "ada", "--because", "not now", code=0)
+    assert (told["request"], told["state"], told["reason"]) == (name, "refused", "refused by ada: not now")
+
+
+def test_terminal_proves_nobody_to_the_platform(operator: Operator) -> None:
+    name = waiting(operator, "13")
+    values = json.loads(operator.settings.read_text())["Values"]
+    operator.configure(**{**values, "PLATFORM_AUTHENTICATION": "true", "DEVELOPMENT_USERS": ""})
+    assert "answer on the ops page" in operator("approve", name, "--as", "ada", "--because", "x", code=2)
+
+
+@pytest.fixture
+def two_champions(operator: Operator, mlflow: str, tmp_path: Path) -> Operator:
+    """Version 2 is in production, version 1 was, and both are whole."""
+    client = MlflowClient(tracking_uri=mlflow, registry_uri=mlflow)
+    if not client.search_registered_models(f"name = '{MODEL}'"):
+        client.create_registered_model(MODEL)
+        made = tmp_path / "made"
+        made.mkdir()
+        (made / "MLmodel").write_text("flavors:\n  python_function:\n    loader_module: x\n")
+        for _ in range(2):
+            run = client.create_run("0").info
+            client.log_artifacts(run.run_id, str(made), "model")
+            client.create_model_version(MODEL, f"{run.artifact_uri}/model", run.run_id, await_creation_for=0)
+    now, approval = datetime.now(UTC), None
+    for version, previous in (("1", ""), ("2", "1")):
+        promoted = replace(f.VersionPromoted.example(), at=now, version=version, previous=previous)
+        operator.ledger.record([replace(promoted, story=f"{version}" * 16)])
+        wanted = Approval(model=MODEL, slot=SLOT, version=version, story=f"{version}" * 16, at=now)
+        approval = operator.ledger.approve(wanted, replaces=approval)
+    return operator
+
+
+def test_rollback_is_looked_at_and_nothing_is_sent(two_champions: Operator, broker: str) -> None:
+    before = len(sent(broker, "RollBack"))
+    told = two_champions.json("rollback", MODEL, "--dry-run", code=0)
+    assert (told["from"], told["to"], told["dry_run"], told["done"]) == ("2", "1", True, False)
+    assert "nothing was changed" in two_champions("rollback", MODEL, "--to", "1", "--dry-run", code=0)
+    assert "never passed the gate" in two_champions("rollback", MODEL, "--to", "7", "--dry-run", code=2)
+    assert "no use case has the model" in two_champions("rollback", "nope", code=2)
+    assert len(sent(broker, "RollBack")) == before
+
+
+def test_rollback_is_asked_for_and_awaited(two_champions: Operator, broker: str) -> None:
+    """The app, which is not there, would record it: here the test does."""
+    story = identity.story_of_rollback(MODEL, SLOT, "2", "1")
+    two_champions.ledger.record([replace(f.VersionRolledBack.example(), story=story, at=datetime.now(UTC))])
+    told = two_champions.json("rollback", MODEL, "--because", "nonsense at JFK", code=0)
+    assert (told["story"], told["done"], told["why"]) == (story, True, "nonsense at JFK")
+    (command,) = [one for one in sent(broker, "RollBack") if one["story"] == story]
+    assert (command["version"], command["previous"], command["etag"]) == ("1", "2", "2")
+
+
+def test_webhooks(operator: Operator) -> None:
+    assert operator("webhooks", "list", code=1) == "the registry has no webhook\n"
+    assert "ops webhooks ensure" in operator("webhooks", "test", code=2)
+    url = "http://127.0.0.1:9/api/registry-webhook/mlflow"
+    first = operator.json("webhooks", "ensure", "--url", url, code=0)
+    assert operator.json("webhooks", "ensure", "--url", url, code=0) == first
+    (one,) = operator.json("webhooks", "list", code=0)["webhooks"]
+    assert (one["id"], one["url"], one["right"]) == (first["id"], url, True)
+    assert all(not each["taken"] for each in operator.json("webhooks", "test", code=1)["events"])
