@@ -428,6 +428,31 @@ class ApprovalVoided(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ApprovalClosed(Fact):
+    """How a request ended: `granted`, `refused` (also when void) or `expired`. The first who sees it end decides."""
+
+    model: str
+    version: str
+    outcome: str
+    reason: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.model, self.version)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            model="flight_delays",
+            version="1",
+            outcome="granted",
+            reason="approved by ada (better where it matters)",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class VersionPromoted(Fact):
     """The slot points at the version now. `previous` is empty when there was none."""
 
@@ -801,6 +826,7 @@ KINDS: dict[str, type[Fact]] = {
         ApprovalRefused,
         ApprovalExpired,
         ApprovalVoided,
+        ApprovalClosed,
         VersionPromoted,
         VersionRejected,
         PromotionReverted,

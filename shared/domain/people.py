@@ -97,7 +97,9 @@ def standing(story: Sequence[f.Fact], model: str, version: str, *, now: datetime
     refused = tuple(one for one in stories.of_kind(of_it, f.ApprovalRefused) if _is_bound(one, requested))
     missing = tuple(_missing(requested, given))
     late = [ask for ask in requested.asked if _lacks(ask, requested, given) and ask.expires_at <= now]
-    if over := stories.last(of_it, f.ApprovalVoided):
+    if closed := stories.last(of_it, f.ApprovalClosed):
+        state, reason = State(closed.outcome), closed.reason
+    elif over := stories.last(of_it, f.ApprovalVoided):
         state, reason = State.REFUSED, over.reason
     elif refused:
         state, reason = State.REFUSED, f"refused by {refused[0].who}: {refused[0].reason}"

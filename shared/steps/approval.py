@@ -5,7 +5,14 @@ from dataclasses import replace
 from shared.domain import people
 from shared.domain import story as stories
 from shared.domain.commands import JudgeVersion
-from shared.domain.facts import ApprovalExpired, ApprovalGiven, ApprovalRefused, ApprovalVoided, VersionJudged
+from shared.domain.facts import (
+    ApprovalClosed,
+    ApprovalExpired,
+    ApprovalGiven,
+    ApprovalRefused,
+    ApprovalVoided,
+    VersionJudged,
+)
 from shared.domain.identity import model_at
 from shared.domain.people import Answer, Standing, State
 from shared.domain.usecase import UseCase
@@ -26,6 +33,8 @@ def ask_people(
     now = clock.now()
     found = people.standing(ledger.story(judged.story), judged.model, judged.version, now=now)
     assert found is not None  # noqa: S101 - recorded above, for the type checker
+    if stories.last(ledger.story(judged.story), ApprovalClosed):
+        return found
     changed = [
         what
         for what, before, after in (
@@ -36,15 +45,37 @@ def ask_people(
     ]
     if changed and found.state in (State.WAITING, State.GRANTED):
         reason = f"void: the {' and the '.join(changed)} changed after people were asked"
-        voided = ApprovalVoided(story=judged.story, at=now, model=judged.model, version=judged.version, reason=reason)
-        ledger.record([voided])
-        return replace(found, state=State.REFUSED, reason=reason)
-    if found.state is State.EXPIRED:
-        expired = ApprovalExpired(
-            story=judged.story, at=now, model=judged.model, version=judged.version, reason=found.reason
-        )
-        ledger.record([expired])
-    return found
+        found = replace(found, state=State.REFUSED, reason=reason)
+        _close(judged, found, ApprovalVoided, ledger=ledger, clock=clock)
+    elif found.state is State.EXPIRED:
+        _close(judged, found, ApprovalExpired, ledger=ledger, clock=clock)
+    elif found.state is not State.WAITING:
+        _close(judged, found, None, ledger=ledger, clock=clock)
+    ended = people.standing(ledger.story(judged.story), judged.model, judged.version, now=now)
+    return ended or found
+
+
+def _close(
+    judged: VersionJudged,
+    found: Standing,
+    why: type[ApprovalVoided | ApprovalExpired] | None,
+    *,
+    ledger: Ledger,
+    clock: Clock,
+) -> None:
+    """Of two that see it end differently (a last approval and a refusal at once), the first to record it counts."""
+    closed = ApprovalClosed(
+        story=judged.story,
+        at=clock.now(),
+        model=judged.model,
+        version=judged.version,
+        outcome=str(found.state),
+        reason=found.reason,
+    )
+    (first,) = ledger.record([closed])
+    if first and why:
+        said = why(story=judged.story, at=clock.now(), model=judged.model, version=judged.version, reason=found.reason)
+        ledger.record([said])
 
 
 def decide_approval(answer: Answer, *, ledger: Ledger, clock: Clock) -> Decision:

@@ -78,6 +78,7 @@ def _view(story: str, told: Sequence[f.Fact], found: Standing, tracking_uri: str
         f.ApprovalRefused,
         f.ApprovalExpired,
         f.ApprovalVoided,
+        f.ApprovalClosed,
         f.VersionPromoted,
         f.VersionRejected,
     )

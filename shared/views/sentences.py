@@ -112,6 +112,11 @@ def _voided(fact: f.ApprovalVoided) -> str:
 
 
 @sentence.register
+def _closed(fact: f.ApprovalClosed) -> str:
+    return f"the request to approve version {fact.version} is {fact.outcome}: {fact.reason}"
+
+
+@sentence.register
 def _promoted(fact: f.VersionPromoted) -> str:
     before = f"in place of version {fact.previous}" if fact.previous else "the first one"
     return f"version {fact.version} is {fact.slot} of {fact.model}, {before}"

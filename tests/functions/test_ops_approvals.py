@@ -86,6 +86,14 @@ def test_request_shows_the_evidence_and_is_listed(browse: Callable[..., HttpAnsw
     assert browse("flight_delays@none").status == 404
 
 
+def test_status_page_leads_there(invoke: Invoke, asked: str) -> None:
+    answer = invoke("ops_status", payloads.http("GET", "https://sluice.example/api/ops?code=k")).http
+    assert answer is not None
+    page = answer.body.decode()
+    assert f"{asked} waits for 1 model-owner other than grace" in page
+    assert f'href="/api/ops/approvals/{asked.replace("@", "%40")}?code=k">read and answer' in page
+
+
 def test_form_fits_the_strict_policy(browse: Callable[..., HttpAnswer], asked: str) -> None:
     answer = browse(asked)
     page = answer.body.decode()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from shared.domain import facts as f
 from shared.domain import people
+from shared.domain.commands import JudgeVersion
 from shared.domain.people import Answer, ApprovalRule, Person, State
 from shared.domain.usecase import UseCase
 from shared.errors import Misconfigured, Refused, Unauthenticated
@@ -147,6 +148,19 @@ def test_what_was_approved_in_time_stays_approved() -> None:
     world.clock.advance(timedelta(days=2))
     answer(world, story, replace(GRACE, roles=("safety",)))
     assert world.registry.slot(MODEL, SLOT) == "1"
+
+
+def test_answer_after_the_last_approval_is_too_late() -> None:
+    """The request was closed as granted; a refusal that was written at the same moment is in the audit, no more."""
+    world, story = waiting()
+    asked = world.last(story, f.ApprovalRequested)
+    late = replace(f.ApprovalRefused.example(), who="grace", policy=asked.policy, evidence=asked.evidence)
+    closed = replace(f.ApprovalClosed.example(), reason="approved by ada (fine)")
+    world.ledger.record([replace(one, story=story, at=world.clock.now()) for one in (closed, late)])
+    world.hand_over(JudgeVersion(model=MODEL, version="1", cause="again"))
+    world.run()
+    assert world.registry.slot(MODEL, SLOT) == "1"
+    assert "VersionRejected" not in world.kinds(story)
 
 
 def test_request_is_void_when_the_evidence_changes() -> None:

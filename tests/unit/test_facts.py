@@ -62,6 +62,7 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.ApprovalGiven.example(), {"model", "version", "who"}),
         (f.ApprovalRefused.example(), {"model", "version", "who"}),
         (f.ApprovalExpired.example(), {"model", "version"}),
+        (f.ApprovalClosed.example(), {"model", "version"}),
         (f.ApprovalVoided.example(), {"model", "version"}),
         (f.VersionPromoted.example(), {"model", "version"}),
         (f.VersionRejected.example(), {"model", "version"}),
