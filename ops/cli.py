@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ops import acting, approving, checking, reading, slots, webhooks
+from ops import acting, approving, checking, gate, reading, slots, webhooks
 from ops.output import Output
 from ops.source import NothingFound
 from shared.errors import SluiceError
@@ -113,6 +113,7 @@ def parser() -> argparse.ArgumentParser:
     discard.set_defaults(run=acting.discard)
 
     _slots(commands, command)
+    _gate(commands, command)
     _webhooks(commands, command)
 
     usecase = commands.add_parser("usecase", help="work on use cases", description="Work on use cases.")
@@ -171,6 +172,43 @@ def _slots(commands: _Group, command: Callable[..., _Parser]) -> None:
         answer.add_argument("--as", dest="who", required=True, metavar="USER", help="one of DEVELOPMENT_USERS")
         answer.add_argument("--because", required=True, metavar="TEXT", help="why")
         answer.set_defaults(run=run)
+
+
+def _gate(commands: _Group, command: Callable[..., _Parser]) -> None:
+    """Questions to the gate."""
+    of_gate = commands.add_parser(
+        "gate", help="ask the gate: why, what if, is it one", description="Ask the gate."
+    ).add_subparsers(dest="of_gate", metavar="COMMAND", required=True)
+    explain = command(
+        of_gate,
+        "explain",
+        description="tell why a model version was decided so: each rule with what it asked and saw",
+        well="0 it passed; 1 it did not",
+    )
+    explain.add_argument("version", metavar="MODEL@VERSION", help="the model version")
+    explain.set_defaults(run=gate.explain)
+    simulate = command(
+        of_gate,
+        "simulate",
+        description="try a policy on the evidence of versions that were judged before",
+        well="0 nothing would be decided otherwise; 1 something would",
+    )
+    simulate.add_argument("--policy", type=Path, required=True, metavar="FILE", help="a gate.yml")
+    simulate.add_argument("--model", metavar="MODEL", help="only the versions of this registered model")
+    simulate.add_argument("--since", type=_time, metavar="TIME", help="only what was judged then or later")
+    simulate.set_defaults(run=gate.simulate)
+    check_gate = command(
+        of_gate,
+        "check",
+        description="validate a gate.yml: every fault with field and remedy",
+        well="0 no fault; 1 faults",
+    )
+    check_gate.add_argument("file", type=Path, metavar="FILE", help="a gate.yml")
+    check_gate.set_defaults(run=gate.check)
+
+
+type _Parser = argparse.ArgumentParser
+type _Command = Callable[..., argparse.ArgumentParser]
 
 
 def _webhooks(commands: _Group, command: Callable[..., _Parser]) -> None:

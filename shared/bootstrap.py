@@ -142,6 +142,7 @@ def wire(
                 ledger=ledger,
                 approvals=approvals,
                 registry=registry,
+                artefacts=artefacts,
                 clock=clock,
             ),
             c.EnforceSlot: partial(

@@ -235,8 +235,24 @@ class Registry(Protocol):
         """
 
 
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What is stored with a model version: the files of its run's `evidence` folder and of the model itself, with
+    their sizes in bytes, and what the model says of itself.
+    """
+
+    evidence: dict[str, int]
+    model: dict[str, int]
+    signature: bool
+    input_example: bool
+    libraries_pinned: bool
+
+
 class Artefacts(Protocol):
     """What a model version is made of."""
+
+    def describe(self, model: str, version: str) -> Description:
+        """What is stored; nothing where nothing can be found."""
 
     def why_not_loadable(self, model: str, version: str) -> str:
         """ "" when the version exists, is READY, and its model description and what that names are stored; else why

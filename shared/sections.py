@@ -3,17 +3,12 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from shared.domain.gate import Policy
 from shared.domain.people import ApprovalRule
+from shared.domain.policy import Policy
 from shared.domain.usecase import Enforcement, GateSpec, SlotKind
-
-
-class Section(BaseModel):
-    """A part of a file: what nobody knows is a fault."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from shared.yaml_file import Section
 
 
 class GateSection(Section):

@@ -17,7 +17,7 @@ from shared.domain.quality import CheckReport, ExpectationOutcome
 from shared.domain.usecase import DataSpec
 from shared.domain.verdicts import RunResult, Severity, Verdict
 from shared.errors import Refused
-from shared.ports import Commit, ModelVersion, Run
+from shared.ports import Commit, Description, ModelVersion, Run
 
 LANDING_URL = "https://account.blob.core.windows.net/landing"
 START = datetime(2026, 1, 31, 3, 0, tzinfo=UTC)
@@ -222,6 +222,18 @@ class MemoryJobs:
         return [run for run in self.runs if run.result is RunResult.RUNNING]
 
 
+FULL = Description(
+    evidence={"model_card.md": 900, "feature_importance.json": 300},
+    model={"MLmodel": 700, "python_model.pkl": 90_000},
+    signature=True,
+    input_example=True,
+    libraries_pinned=True,
+)
+"""What a training of ours stores."""
+
+NOTHING = Description(evidence={}, model={}, signature=False, input_example=False, libraries_pinned=False)
+
+
 @dataclass
 class MemoryRegistry:
     """Registry: tells `listener` of what MLflow would send a webhook for (entity, action, data)."""
@@ -231,6 +243,7 @@ class MemoryRegistry:
     aliases: dict[tuple[str, str], str] = field(default_factory=dict)
     pointed: list[tuple[str, str, str]] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
+    descriptions: dict[tuple[str, str], Description] = field(default_factory=dict)
 
     def register(self, model: str, *, tags: dict[str, str], metrics: dict[str, float], run_id: str = "") -> str:
         """What a training, or a colleague, does."""
@@ -278,6 +291,10 @@ class MemoryRegistry:
         self.aliases[model, slot] = version
         self.pointed.append((model, slot, version))
         self.listener("model_version_alias", "created", {"name": model, "alias": slot, "version": version})
+
+    def describe(self, model: str, version: str) -> Description:
+        found = self.version(model, version)
+        return self.descriptions.get((model, version), FULL if found and found.mlflow_run_id else NOTHING)
 
     def why_not_loadable(self, model: str, version: str) -> str:
         if self.version(model, version) is None:

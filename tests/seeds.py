@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from shared.domain import facts as f
-from shared.domain.gate import RuleOutcome
+from shared.domain.policy import RuleOutcome
 from shared.domain.quality import ExpectationOutcome
 from shared.domain.verdicts import RunResult, Severity, Verdict
 from shared.ports import Approval, ParkedMessage

@@ -18,7 +18,7 @@ from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.commands import Command
 from shared.domain.facts import Fact
-from shared.domain.gate import Policy, Rule
+from shared.domain.policy import Policy, Rule
 from shared.domain.usecase import DataSpec, GateSpec, ScoringSpec, TrainingSpec, UseCase, UseCases
 from shared.domain.verdicts import RunResult
 from shared.ports import Run

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import Refused, Unreachable
-from shared.ports import ModelVersion
+from shared.ports import Description, ModelVersion
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,6 +26,9 @@ FINAL = GONE | {
 
 _FILES_OF_A_FLAVOUR = ("data", "model_path", "pickled_model", "model_data")
 """Where the flavours of an MLmodel name the files that they are loaded from."""
+
+EVIDENCE = "evidence"
+"""The folder of a run's artefacts that the gate knows about."""
 
 TAG_LIMIT = 5000  # the REST API's limit of a model version tag's value, characters
 
@@ -146,6 +149,62 @@ class MlflowRegistry:
             warnings.simplefilter("ignore", FutureWarning)  # that stages are deprecated is their users' choice
             client.transition_model_version_stage(model, version, stage, archive_existing_versions)
 
+    def describe(self, model: str, version: str) -> Description:
+        with self._may_be_gone() as client:
+            found = client.get_model_version(model, version)
+            run_id = found.run_id or found.tags.get("sluice.mlflow_run_id", "")
+            evidence = {}
+            if run_id:
+                evidence = {
+                    one.path.partition("/")[2]: int(one.file_size or 0)
+                    for one in client.list_artifacts(run_id, EVIDENCE)
+                    if not one.is_dir
+                }
+            return self._described(client.get_model_version_download_uri(model, version).rstrip("/"), evidence)
+        return Description(evidence={}, model={}, signature=False, input_example=False, libraries_pinned=False)
+
+    def _described(self, where: str, evidence: dict[str, int]) -> Description:
+        from mlflow.artifacts import list_artifacts
+        from mlflow.exceptions import MlflowException
+
+        files: dict[str, int] = {}
+        said: dict[str, Any] = {}
+        requirements = ""
+        try:
+            for one in list_artifacts(where, tracking_uri=self._uri):
+                files[one.path.rpartition("/")[2]] = int(one.file_size or 0)
+            said = self._mlmodel(where) if "MLmodel" in files else {}
+            requirements = self._text(where, "requirements.txt") if "requirements.txt" in files else ""
+        except (MlflowException, OSError, ValueError) as error:
+            if isinstance(error, MlflowException) and error.error_code not in FINAL:
+                raise
+        lines = [line.strip() for line in requirements.splitlines() if line.strip() and not line.startswith("#")]
+        return Description(
+            evidence=evidence,
+            model=files,
+            signature=bool(said.get("signature")),
+            input_example=bool(said.get("saved_input_example_info")),
+            libraries_pinned=bool(lines) and all("==" in line for line in lines),
+        )
+
+    def _mlmodel(self, where: str) -> dict[str, Any]:
+        import yaml
+
+        try:
+            found = yaml.safe_load(self._text(where, "MLmodel"))
+        except yaml.YAMLError as error:
+            raise ValueError(f"MLmodel: {error}") from error
+        return found if isinstance(found, dict) else {}
+
+    def _text(self, where: str, name: str) -> str:
+        import tempfile
+
+        from mlflow.artifacts import download_artifacts
+
+        with tempfile.TemporaryDirectory() as folder:
+            file = download_artifacts(f"{where}/{name}", dst_path=folder, tracking_uri=self._uri)
+            return Path(file).read_text()
+
     def why_not_loadable(self, model: str, version: str) -> str:
         with self._may_be_gone() as client:
             found = client.get_model_version(model, version)
@@ -156,10 +215,7 @@ class MlflowRegistry:
 
     def _why_no_artefacts(self, client: "MlflowClient", model: str, version: str) -> str:
         """What MLmodel names (the flavours' own data) has to be beside it."""
-        import tempfile
-
-        import yaml
-        from mlflow.artifacts import download_artifacts, list_artifacts
+        from mlflow.artifacts import list_artifacts
         from mlflow.exceptions import MlflowException
 
         where = client.get_model_version_download_uri(model, version).rstrip("/")
@@ -167,10 +223,8 @@ class MlflowRegistry:
             stored = {one.path.rpartition("/")[2] for one in list_artifacts(where, tracking_uri=self._uri)}
             if "MLmodel" not in stored:
                 return f"version {version} has no MLmodel at {where}"
-            with tempfile.TemporaryDirectory() as folder:
-                file = download_artifacts(f"{where}/MLmodel", dst_path=folder, tracking_uri=self._uri)
-                flavours = yaml.safe_load(Path(file).read_text()).get("flavors", {})
-        except (MlflowException, OSError, ValueError, AttributeError, yaml.YAMLError) as error:
+            flavours = self._mlmodel(where).get("flavors", {})
+        except (MlflowException, OSError, ValueError, AttributeError) as error:
             if isinstance(error, MlflowException) and error.error_code not in FINAL:
                 raise
             return f"the artefacts of version {version} cannot be read at {where}: {error}"

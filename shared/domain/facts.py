@@ -1,11 +1,12 @@
 """What happened, in the past tense. Each fact is written once, under its key within its story."""
 
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
 
 from shared.domain import identity
-from shared.domain.gate import RuleOutcome
+from shared.domain.policy import RuleOutcome
 from shared.domain.quality import ExpectationOutcome
 from shared.domain.verdicts import RunResult, Verdict
 
@@ -241,7 +242,9 @@ class VersionRegistered(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class VersionJudged(Fact):
-    """The gate's decision, with every rule's outcome. `policy` and `evidence` are fingerprints."""
+    """The gate's decision, with every rule's outcome. `policy` and `evidence` are fingerprints, `seen` is the evidence
+    itself as JSON, so that another policy can be tried on it.
+    """
 
     model: str
     version: str
@@ -251,6 +254,7 @@ class VersionJudged(Fact):
     evidence: str
     reason: str
     rules: tuple[RuleOutcome, ...]
+    seen: str = ""
 
     @property
     def key(self) -> str:
@@ -269,6 +273,7 @@ class VersionJudged(Fact):
             evidence="f6e5d4c3b2a1",
             reason="every blocking rule passed",
             rules=(RuleOutcome.example(),),
+            seen=json.dumps({"metrics": {"rmse": 21.4}}),
         )
 
 

@@ -7,8 +7,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Self
 
-from shared.domain.gate import Policy
 from shared.domain.people import ApprovalRule
+from shared.domain.policy import Policy
 from shared.errors import UnknownUseCase
 
 

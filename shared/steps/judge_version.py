@@ -1,8 +1,7 @@
 """A model version is judged by its owners' gate, and promoted or rejected."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from shared.domain import identity
 from shared.domain import story as stories
@@ -17,16 +16,15 @@ from shared.domain.facts import (
     VersionRegistered,
     VersionRejected,
 )
-from shared.domain.gate import Evidence, judge
+from shared.domain.gate import judge
 from shared.domain.people import Standing, State
+from shared.domain.policy import Evidence
 from shared.domain.usecase import UseCase, UseCases
 from shared.domain.verdicts import Verdict
-from shared.ports import Approval, Approvals, Clock, Ledger, ModelVersion, Registry
+from shared.ports import Approval, Approvals, Artefacts, Clock, Ledger, ModelVersion, Registry
 from shared.steps.approval import ask_people
 from shared.steps.decision import Decision
-
-CHAMPION_PREFIX = "champion."
-"""The challenger's run logs the champion's metrics, measured on the same rows, under this prefix."""
+from shared.steps.evidence import gather
 
 
 def judge_version(
@@ -36,6 +34,7 @@ def judge_version(
     ledger: Ledger,
     approvals: Approvals,
     registry: Registry,
+    artefacts: Artefacts,
     clock: Clock,
 ) -> Decision:
     """Judge once, record the decision, then make approval, alias and tags follow it, however often this runs."""
@@ -47,8 +46,7 @@ def judge_version(
         return Decision(summary=f"{command.model} has no version {command.version} any more")
     story = story_of(version, ledger)
     told = ledger.story(story)
-    trained = stories.last(told, TrainingStarted) is not None
-    if stories.last(told, DataCommitted) and not trained:
+    if stories.last(told, DataCommitted) and not stories.last(told, TrainingStarted):
         name = identity.model_at(version.model, version.version)
         return Decision(summary=f"{name} waits: the start of its training is not recorded yet")
     judged = _of_version(told, VersionJudged, version)
@@ -61,12 +59,13 @@ def judge_version(
             mlflow_run_id=version.mlflow_run_id,
         )
         approval = approvals.approved(version.model, use_case.gate.slot)
-        ledger.record([registered, _judge(version, use_case, approval, story=story, trained=trained, clock=clock)])
+        evidence = gather(version, told, approval, artefacts=artefacts, now=clock.now())
+        ledger.record([registered, _judge(version, use_case, evidence, story=story, clock=clock)])
         judged = _of_version(ledger.story(story), VersionJudged, version)  # of two that judge at once, the first counts
         assert judged is not None  # noqa: S101 - recorded above, for the type checker
     if judged.verdict is not Verdict.PASSED:
         return _reject(judged, f"{judged.verdict}: {judged.reason}", ledger=ledger, registry=registry, clock=clock)
-    asked = _people(judged, version, use_case, trained=trained, ledger=ledger, approvals=approvals, clock=clock)
+    asked = _people(judged, version, use_case, ledger=ledger, approvals=approvals, artefacts=artefacts, clock=clock)
     if asked is not None:
         if asked.state is not State.GRANTED:
             return _hold(judged, asked, ledger=ledger, registry=registry, clock=clock)
@@ -104,20 +103,7 @@ def _of_version[Kind: VersionJudged | VersionPromoted](
     return next(found, None)
 
 
-def _judge(
-    version: ModelVersion, use_case: UseCase, approval: Approval | None, *, story: str, trained: bool, clock: Clock
-) -> VersionJudged:
-    evidence = Evidence(
-        metrics={name: value for name, value in version.metrics.items() if not name.startswith(CHAMPION_PREFIX)},
-        champion_metrics={
-            name.removeprefix(CHAMPION_PREFIX): value
-            for name, value in version.metrics.items()
-            if name.startswith(CHAMPION_PREFIX)
-        },
-        champion_version=version.tags.get("sluice.champion_version", ""),
-        approved_version=approval.version if approval else "",
-        trained_by_us=trained,
-    )
+def _judge(version: ModelVersion, use_case: UseCase, evidence: Evidence, *, story: str, clock: Clock) -> VersionJudged:
     judgement = judge(use_case.gate.policy, evidence)
     return VersionJudged(
         story=story,
@@ -127,9 +113,10 @@ def _judge(
         verdict=judgement.verdict,
         champion_version=evidence.approved_version,
         policy=use_case.gate.policy.fingerprint,
-        evidence=identity.fingerprint(json.dumps(asdict(evidence), sort_keys=True)),
+        evidence=identity.fingerprint(evidence.lasting().as_json()),
         reason=judgement.reason,
         rules=judgement.outcomes,
+        seen=evidence.as_json(),
     )
 
 
@@ -138,18 +125,19 @@ def _people(
     version: ModelVersion,
     use_case: UseCase,
     *,
-    trained: bool,
     ledger: Ledger,
     approvals: Approvals,
+    artefacts: Artefacts,
     clock: Clock,
 ) -> Standing | None:
     """Where the request to people stands; None when none is asked, or the version is decided or being promoted."""
-    approval = approvals.approved(version.model, use_case.gate.slot)
-    if not use_case.gate.approvals or stories.is_decided(ledger.story(judged.story), version.version):
+    approval, told = approvals.approved(version.model, use_case.gate.slot), ledger.story(judged.story)
+    if not use_case.gate.approvals or stories.is_decided(told, version.version):
         return None
     if approval and approval.version == version.version:
         return None
-    afresh = _judge(version, use_case, approval, story=judged.story, trained=trained, clock=clock)
+    evidence = gather(version, told, approval, artefacts=artefacts, now=clock.now())
+    afresh = _judge(version, use_case, evidence, story=judged.story, clock=clock)
     return ask_people(judged, afresh, use_case, requester=version.author, ledger=ledger, clock=clock)
 
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from shared.domain import facts as f
 from shared.domain import people
 from shared.domain import story as stories
-from shared.domain.gate import RuleOutcome
 from shared.domain.identity import model_at
 from shared.domain.people import Person, Standing, State
+from shared.domain.policy import RuleOutcome
 from shared.ports import Ledger
 from shared.views.document import Document
 from shared.views.html import Html, element

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from local.__main__ import _parser
 from local.home import PROJECT
-from shared import usecase
+from shared import gate_file, usecase
 from shared.domain import facts
 from shared.settings import Settings
 
@@ -82,7 +82,7 @@ def test_fields_of_a_use_case_are_there() -> None:
             else:
                 yield prefix + name
 
-    wanted = [*named(usecase._UseCaseFile), *named(usecase._RuleFile)]
+    wanted = [*named(usecase._UseCaseFile), *named(gate_file.RuleFile)]
     assert [name for name in wanted if f"`{name}`" not in text] == []
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.gate import Evidence, Judgement, Policy, Rule, judge
+from shared.domain.gate import Judgement, judge
+from shared.domain.policy import Evidence, Policy, Rule
 from shared.domain.verdicts import Severity, Verdict, together
 
 NO_NUMBERS = [math.nan, math.inf, -math.inf]

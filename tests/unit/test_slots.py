@@ -318,12 +318,13 @@ def acting(ledger: Both, registry: MemoryRegistry) -> Callable[[Command], object
         "registry": registry,
         "clock": FakeClock(),
     }
+    ports_of_the_judge = {**ports, "artefacts": registry}
 
     def act(command: Command) -> object:
         if isinstance(command, EnforceSlot):
             return enforce_slot(command, **ports)
         assert isinstance(command, JudgeVersion)
-        return judge_version(command, **ports)
+        return judge_version(command, **ports_of_the_judge)
 
     return act
 

@@ -186,7 +186,13 @@ def test_wrong_field_is_named_with_a_remedy(folder: Path, old: str, new: str, to
 RULE: dict[str, Any] = {"name": "r", "why": "w", "metric": "rmse", "at_most": 30}
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"severity": "fatal"}, ".severity: Input should be 'blocking' or 'warning'"),
-    ({"metric": ""}, ".metric: String should have at least 1 character"),
+    ({"metric": ""}, ": Value error, exactly one of metric, artefact, tag, condition, expression: none is given"),
+    ({"tag": "owner"}, ": Value error, exactly one of metric, artefact, tag, condition, expression: metric and tag"),
+    ({"metric": "", "tag": "x"}, ": Value error, a bound or slices where no metric is"),
+    ({"condition": "tested"}, ".condition: Input should be 'signature'"),
+    ({"metric": "", "at_most": None, "expression": "rmse"}, ": Value error, expression: it says neither yes nor no"),
+    ({"spread_at_most": 1}, ": Value error, rmse, with several kinds of bound"),
+    ({"at_most": None, "spread_at_most": 1}, ": Value error, the spread of rmse, with no slices"),
     ({"metric": ["rmse"]}, ".metric: Input should be a valid string"),
     ({"why": ""}, ".why: String should have at least 1 character"),
     ({"name": "R 1"}, ".name: String should match pattern"),
@@ -194,8 +200,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"at_most": "NaN"}, ".at_most: Input should be a finite number"),
     ({"at_most": True}, ".at_most: Decimal input should be"),
     ({"at_mots": 3}, ".at_mots: there is no such field: remove it, or mend its spelling"),
-    ({"at_most_percent_worse": 1}, ": Value error, give either at_most and/or at_least, or at_most_percent_worse"),
-    ({"at_most": None}, ": Value error, give either at_most and/or at_least, or at_most_percent_worse"),
+    ({"at_most_percent_worse": 1}, ": Value error, rmse, with a bound of its own and one against the champion"),
+    ({"at_most": None}, ": Value error, rmse, with no bound"),
     (
         {"at_most": None, "at_most_percent_worse": -1},
         ".at_most_percent_worse: Input should be greater than or equal to 0",
@@ -249,7 +255,7 @@ def test_suite_that_could_check_nothing_is_told(folder: Path, text: str, told: s
 
 def test_every_fault_of_every_file_is_told_at_once(folder: Path, tmp_path: Path) -> None:
     change(folder / "usecase.yml", "name: flight_delays\n", "name: other\n")
-    change(folder / "gate.yml", "metric: rmse\n    at_most: 30", "metric: ''\n    at_most: much")
+    change(folder / "gate.yml", "metric: rmse\n    at_most: 30", "metric: []\n    at_most: much")
     (folder / "expectations.json").write_text("{}")
     (folder / "training.yml").unlink()
     (folder / "features.py").unlink()

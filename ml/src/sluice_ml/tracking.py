@@ -52,6 +52,7 @@ class Training:
     parameters: Mapping[str, object]
     metrics: Mapping[str, float]
     files: Sequence[Path]
+    evidence: Mapping[str, str]
     table: str
     delta_version: int
     model: deployed.DeployedModel
@@ -134,6 +135,8 @@ def record(training: Training) -> ModelInfo:
         mlflow.log_input(_Dataset(source, name=name, schema=signature.inputs), context="training")
         for file in training.files:
             mlflow.log_artifact(str(file), "use_case")
+        for file_name, text in training.evidence.items():
+            mlflow.log_text(text, f"evidence/{file_name}")
         logged: ModelInfo = mlflow.pyfunc.log_model(
             name="model",
             python_model=training.model,

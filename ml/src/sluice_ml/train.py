@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sluice_ml import evaluate, holdout, models, schemas, tracking, usecase
+from sluice_ml import evaluate, explain, holdout, models, schemas, tracking, usecase
 from sluice_ml.deployed import DeployedModel
 from sluice_ml.errors import BadInput
 from sluice_ml.holdout import Data
@@ -35,21 +35,23 @@ def train(parameters: TrainParameters) -> None:
     champion = tracking.load(parameters.model, parameters.champion_version) if parameters.champion_version else None
     data = holdout.read(parameters.table, parameters.delta_version, use_case.training, champion)
     model = fit(use_case, data)
-    metrics = compare(use_case.training, data, model, champion)
+    metrics = compare(use_case.training, data, model, champion) | explained(use_case.training, data, model)
     tags = {
         "sluice.story": parameters.story,
         "sluice.use_case": parameters.use_case,
         "sluice.generation": parameters.generation,
         "sluice.job_run_id": parameters.job_run_id,
+        "sluice.git_commit": git_commit(use_case.folder),
     }
     recorded = tracking.record(
         tracking.Training(
             experiment=f"/Shared/{parameters.use_case}",
             name=f"{parameters.story} {parameters.generation}",
-            tags={**tags, "sluice.git_commit": git_commit(use_case.folder)},
+            tags=tags,
             parameters=facts(use_case.training, data),
             metrics=metrics,
             files=use_case.files,
+            evidence=evidence(use_case.training, data, metrics, parameters),
             table=parameters.table,
             delta_version=parameters.delta_version,
             model=model,
@@ -99,6 +101,33 @@ def compare(training: Training, data: Data, model: DeployedModel, champion: Regi
     return found
 
 
+def explained(training: Training, data: Data, model: DeployedModel) -> dict[str, float]:
+    """Which inputs matter, and how long a prediction takes."""
+    rows = schemas.conform(data.holdout, data.inputs)
+    shares = explain.importance(model, rows, data.holdout[training.target].to_numpy(dtype=float))
+    took = explain.milliseconds_per_1000_rows(model, rows)
+    return {**{f"importance.{name}": share for name, share in shares.items()}, "inference.ms_per_1000_rows": took}
+
+
+def evidence(training: Training, data: Data, metrics: dict[str, float], parameters: TrainParameters) -> dict[str, str]:
+    """The files that a gate can ask for, by name."""
+    shares = {
+        name.removeprefix("importance."): share for name, share in metrics.items() if name.startswith("importance.")
+    }
+    return {
+        "feature_importance.json": explain.table(shares),
+        "feature_importance.svg": explain.picture(shares),
+        "model_card.md": explain.card(
+            training,
+            data,
+            metrics,
+            name=parameters.model,
+            table_name=parameters.table,
+            delta_version=parameters.delta_version,
+        ),
+    }
+
+
 def facts(training: Training, data: Data) -> dict[str, object]:
     """What was done, for MLflow's parameters: the configuration, and which rows were held out."""
     times = pd.to_datetime(data.holdout[training.time])
@@ -112,11 +141,17 @@ def facts(training: Training, data: Data) -> dict[str, object]:
 
 
 def git_commit(folder: Path) -> str:
-    """The commit that the use case is at: told by the deployment, else asked of git; "unknown" without both."""
+    """The commit that the use case is at: told by the deployment, else asked of git; "unknown" without both.
+
+    It ends in "-dirty" where the folder has changes that are in no commit.
+    """
     if told := os.environ.get("SLUICE_GIT_COMMIT"):
         return told
     git = shutil.which("git")
     if git is None:
         return "unknown"
     asked = subprocess.run([git, "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return asked.stdout.strip() if asked.returncode == 0 else "unknown"
+    if asked.returncode != 0:
+        return "unknown"
+    changed = subprocess.run([git, "-C", str(folder), "status", "--porcelain", "."], capture_output=True, check=False)
+    return asked.stdout.strip() + ("-dirty" if changed.stdout or changed.returncode else "")
