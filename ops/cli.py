@@ -207,8 +207,6 @@ def _gate(commands: _Group, command: Callable[..., _Parser]) -> None:
     check_gate.set_defaults(run=gate.check)
 
 
-type _Parser = argparse.ArgumentParser
-type _Command = Callable[..., argparse.ArgumentParser]
 
 
 def _webhooks(commands: _Group, command: Callable[..., _Parser]) -> None:

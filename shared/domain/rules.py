@@ -213,4 +213,4 @@ def _expression(rule: Rule, evidence: Evidence) -> tuple[bool, str]:
 
 def _short(value: Decimal) -> str:
     """Enough digits to argue about, not more."""
-    return f"{value:.6g}"
+    return f"{float(value):.6g}"

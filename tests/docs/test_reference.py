@@ -13,6 +13,7 @@ from local.__main__ import _parser
 from local.home import PROJECT
 from shared import gate_file, usecase
 from shared.domain import facts
+from shared.domain.policy import Condition
 from shared.settings import Settings
 
 REFERENCE = PROJECT / "docs/reference"
@@ -90,3 +91,20 @@ def test_fields_of_a_use_case_are_there() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
     assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+def test_schema_of_the_gate_is_the_present_one() -> None:
+    """Written by `from shared.gate_file import schema; print(json.dumps(schema(), indent=2))`."""
+    assert json.loads((REFERENCE / "gate.schema.json").read_text()) == gate_file.schema()
+
+
+def test_causes_and_conditions_are_there() -> None:
+    page = (REFERENCE / "gate.md").read_text()
+    sources = [(PROJECT / "shared/domain" / name).read_text() for name in ("rules.py", "gate.py")]
+    causes = {
+        cause
+        for text in sources
+        for cause in re.findall(r'(?:cause="|CannotSayError\("|cause = .*?"|, ")([a-z]+-[a-z-]+)"', text)
+    }
+    assert {"missing-metric", "by-hand", "bad-rule", "no-value"} <= causes
+    assert [name for name in [*causes, *Condition] if f"`{name}`" not in page] == []
