@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+import mlflow
 import mlflow.models
 import pytest
 from hypothesis import given, settings
@@ -21,7 +22,7 @@ def mlflow_passes(metrics: dict[str, float], **threshold: Any) -> bool:
     """What MLflow says of the metric m."""
     result = models.EvaluationResult(metrics=metrics, artifacts={})
     try:
-        models.validate_evaluation_results({"m": models.MetricThreshold(**threshold)}, result)
+        mlflow.validate_evaluation_results({"m": models.MetricThreshold(**threshold)}, result)
     except ModelValidationFailedException:
         return False
     return True

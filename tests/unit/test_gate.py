@@ -194,7 +194,7 @@ def test_reason_names_every_blocking_rule_that_stopped_it_and_no_other() -> None
         metrics={"rmse": 20.0},
     )
     assert judgement.reason == (
-        "bad: asked rmse at most 10, saw rmse 20.0; unknown: asked mae at most 1, saw no metric mae"
+        "bad: asked rmse at most 10, saw rmse 20; unknown: asked mae at most 1, saw no metric mae"
     )
     assert judgement.verdict is Verdict.MISCONFIGURED
 
