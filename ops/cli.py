@@ -207,8 +207,6 @@ def _gate(commands: _Group, command: Callable[..., _Parser]) -> None:
     check_gate.set_defaults(run=gate.check)
 
 
-
-
 def _webhooks(commands: _Group, command: Callable[..., _Parser]) -> None:
     """The registry's registrations."""
     hooks = commands.add_parser(
