@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -25,7 +26,11 @@ from shared.domain import facts as f
 from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.slots import RollbackAsked
+from shared.domain.verdicts import Verdict
+from shared.gate_file import load_policy
 from shared.ports import Ledger
+from shared.settings import Settings
+from shared.views.gate import judgements, simulate
 
 FAILED = 1
 
@@ -97,9 +102,11 @@ class _Show:
             self.proof.of_repeats(january, february)
         with self._chapter("5  Someone moves champion by hand", "to a version from a notebook, which the gate rejects"):
             self._by_hand()
-        with self._chapter("6  A version waits for a person", "a use case whose gate asks a model-owner"):
+        with self._chapter("6  April lands", "better on the whole, worse at one airport"):
+            self._worse_for_some(folder)
+        with self._chapter("7  A version waits for a person", "a use case whose gate asks a model-owner"):
             self._approval(folder)
-        with self._chapter("7  Back to the version before", "gate agents see nonsense at JFK"):
+        with self._chapter("8  Back to the version before", "gate agents see nonsense at JFK"):
             self._rollback()
         self.proof.of_gold([january, february])
 
@@ -124,6 +131,18 @@ class _Show:
             "the revert",
         )
         self.proof.of_revert(version, champion)
+
+    def _worse_for_some(self, folder: Path) -> None:
+        april = self._land(flights.month(4, folder), "flights/2013-04.csv")
+        self._follow([april], "check, training, gate")
+        self.proof.of_loop(april, version="4")
+        self.proof.of_slice(april, "no_airport_left_behind", metric="rmse")
+        policy = folder / "without_airports.yml"
+        policy.write_text(_without("no_airport_left_behind", self.stack.settings))
+        past = judgements(self.ledger, model=MODEL)
+        (tried,) = [one for one in simulate(load_policy(policy), past) if one.judged.story == april]
+        self.narrator.say(f"python -m ops gate simulate, without that rule: it would have {tried.would}")
+        self.proof.expect("what the gate would say without the rule", tried.would, Verdict.PASSED)
 
     def _approval(self, folder: Path) -> None:
         story = self._land(flights.month(1, folder), "reviewed/2013-01.csv")
@@ -233,6 +252,12 @@ class _Show:
 def _is_training(story: Sequence[f.Fact]) -> bool:
     """Is its end still to be told?"""
     return stories.last(story, f.TrainingFinished) is None
+
+
+def _without(rule: str, settings: Settings) -> str:
+    """The use case's gate without one of its rules."""
+    gate = yaml.safe_load((Path(settings.use_cases) / MODEL / "gate.yml").read_text())
+    return yaml.safe_dump({**gate, "rules": [one for one in gate["rules"] if one["name"] != rule]})
 
 
 def _outcome(story: Sequence[f.Fact]) -> str:

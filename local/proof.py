@@ -90,6 +90,22 @@ class Proof:
             finished = stories.last(told, f.ScoringFinished)
             self.expect("rows of gold", self.rows(plan.gold), finished and finished.rows)
 
+    def of_slice(self, story: str, rule: str, *, metric: str) -> None:
+        """Rejected for a slice, though better on the whole than the champion: by the numbers in MLflow."""
+        judged = stories.last(self._ledger.story(story), f.VersionJudged)
+        stopped = [one.rule for one in judged.rules if one.verdict is not Verdict.PASSED] if judged else []
+        self.expect("the blocking rule that stopped it", [one for one in stopped if one == rule], [rule])
+        if judged is not None:
+            run_id = self.mlflow().get_model_version(MODEL, judged.version).run_id
+            found = self.mlflow().get_run(run_id).data.metrics
+            self.expect("better on the whole", found[metric] < found[f"champion.{metric}"], True)
+            worse = [
+                origin
+                for origin in ORIGINS
+                if found[f"{metric}.origin.{origin}"] > 1.02 * found[f"champion.{metric}.origin.{origin}"]
+            ]
+            self.expect("airports for which it is worse", bool(worse), True)
+
     def of_quarantine(self, story: str) -> None:
         """Kept apart, with reasons, and nothing of it anywhere else."""
         told = self._ledger.story(story)

@@ -19,6 +19,7 @@ from mlflow import MlflowClient
 from local import flights
 from shared import usecase
 from shared.adapters.delta import DeltaLake
+from shared.adapters.mlflow import MlflowRegistry
 from sluice_ml.parameters import Parameters, ScoreParameters, TrainParameters
 from tests.contracts.ml_laptop import PROJECT, Ended, Laptop, rows, server
 
@@ -122,7 +123,9 @@ def test_training_registers_a_version_with_its_whole_story(trained: list[Ended],
         "sluice.table": first.tags["sluice.table"],
         "sluice.delta_version": "1",
         "sluice.champion_version": "",
+        "sluice.git_commit": first.tags["sluice.git_commit"],
     }
+    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?|unknown", first.tags["sluice.git_commit"])
     assert first.tags == tags
     assert second.tags == tags | {
         "sluice.story": "story-2",
@@ -138,7 +141,7 @@ def test_the_run_tells_what_was_done_on_which_data(laptop: Laptop, trained: list
     run = client.get_run(client.get_model_version(MODEL, "2").run_id or "")
     assert run.info.status == "FINISHED"
     assert run.data.tags["sluice.story"] == "story-2"
-    assert re.fullmatch(r"[0-9a-f]{40}|unknown", run.data.tags["sluice.git_commit"])
+    assert run.data.tags["sluice.git_commit"] == client.get_model_version(MODEL, "2").tags["sluice.git_commit"]
     assert run.data.params["model"] == "gradient_boosting"
     assert run.data.params["model.max_iter"] == "150"
     held_out = int(run.data.metrics["rows.holdout"])
@@ -164,6 +167,27 @@ def test_the_metrics_are_those_of_the_held_out_rows(reckoned: dict[str, Any], cl
     assert "rmse.carrier.UA" in metrics
     assert "champion.rmse.carrier.UA" in metrics
     assert "rmse.carrier.HA" not in metrics, "one flight a day says nothing"
+
+
+def test_the_gate_finds_what_it_can_ask_for(
+    laptop: Laptop, trained: list[Ended], client: MlflowClient, tmp_path: Path
+) -> None:
+    """Files of evidence, what the model says of itself, which inputs matter, how fast it is."""
+    found = MlflowRegistry(laptop.mlflow).describe(MODEL, "2")
+    assert set(found.evidence) == {"feature_importance.json", "feature_importance.svg", "model_card.md"}
+    assert all(size > 100 for size in found.evidence.values())
+    assert (found.signature, found.input_example, found.libraries_pinned) == (True, True, True)
+    assert found.model["MLmodel"] > 0
+    assert MlflowRegistry(laptop.mlflow).describe(MODEL, "99").model == {}
+
+    run_id = client.get_model_version(MODEL, "2").run_id or ""
+    metrics = client.get_run(run_id).data.metrics
+    shares = {name: value for name, value in metrics.items() if name.startswith("importance.")}
+    assert sum(shares.values()) == pytest.approx(1)
+    assert max(shares, key=lambda name: shares[name]) == "importance.dep_delay", "a late start is a late arrival"
+    assert metrics["inference.ms_per_1000_rows"] > 0
+    card = Path(client.download_artifacts(run_id, "evidence/model_card.md", str(tmp_path)))
+    assert "Predicts `arr_delay` with gradient_boosting" in card.read_text()
 
 
 def test_the_model_says_what_it_takes_and_shows_it(reckoned: dict[str, Any]) -> None:

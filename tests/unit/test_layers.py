@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "functions": ("shared.domain", "shared.errors", "shared.bootstrap", "shared.settings", "shared.views"),
     "function_app": ("functions",),
     "ops": (*CORE, "shared.bootstrap", "shared.gate_file", "shared.settings", "shared.usecase", "shared.views"),
-    "local": (*CORE, "shared.bootstrap", "shared.settings", "shared.usecase", "shared.views"),
+    "local": (*CORE, "shared.bootstrap", "shared.gate_file", "shared.settings", "shared.usecase", "shared.views"),
     "local.child": (),
     "local.databricks": ("local.child",),
     "local.host": ("local.child",),
