@@ -29,15 +29,15 @@ def importance(model: DeployedModel, rows: pd.DataFrame, truth: np.ndarray) -> d
         chosen = shuffle.choice(len(rows), MOST_ROWS, replace=False)
         rows, truth = rows.iloc[chosen].reset_index(drop=True), truth[chosen]
 
-    def error(some: pd.DataFrame) -> float:
-        return float(np.nanmean((model.predict(some) - truth) ** 2))
-
-    with_all = error(rows)
-    grown = {}
+    shuffled = [rows]
     for column in rows.columns:
-        shuffled = rows.copy()
-        shuffled[column] = rows[column].to_numpy()[shuffle.permutation(len(rows))]
-        grown[str(column)] = max(0.0, error(shuffled) - with_all)
+        values = rows[column].iloc[shuffle.permutation(len(rows))].reset_index(drop=True)
+        shuffled.append(rows.assign(**{str(column): values}))
+    predictions = model.predict(pd.concat(shuffled, ignore_index=True)).reshape(len(shuffled), len(rows))
+    errors = np.nanmean((predictions - truth) ** 2, axis=1)
+    grown = {
+        str(column): max(0.0, float(error - errors[0])) for column, error in zip(rows.columns, errors[1:], strict=True)
+    }
     total = sum(grown.values())
     return {name: (value / total if total else 0.0) for name, value in grown.items()}
 
