@@ -149,7 +149,11 @@ class _Show:
 
         def waits() -> bool:
             told = self.ledger.story(story)
-            return stories.last(told, f.ApprovalRequested) is not None and not _is_training(told)
+            asked = stories.last(told, f.ApprovalRequested) is not None and not _is_training(told)
+            return (
+                asked
+                and self.proof.mlflow().get_model_version(reviewed.REVIEWED, "1").tags.get("sluice.verdict") is not None
+            )
 
         self.narrator.follow([story], waits, "check, training, gate")
         name = f"{reviewed.REVIEWED}@1"

@@ -57,7 +57,8 @@ def test_flight_delays() -> None:
     assert (one.training.job, one.training.model) == ("sluice-train", "flight_delays")
     assert (one.scoring.job, one.scoring.table) == ("sluice-score", "gold/flight_delays")
     assert one.gate.slot == "champion"
-    accurate, no_worse = one.gate.policy.rules
+    accurate, no_worse, airports, *_ = one.gate.policy.rules
+    assert (airports.slices, airports.at_most_percent_worse) == ("origin", Decimal(2))
     assert (accurate.name, accurate.metric, accurate.severity) == ("accurate_enough", "rmse", Severity.BLOCKING)
     assert (accurate.at_most, no_worse.at_most_percent_worse) == (Decimal(30), Decimal(1))
     assert json.loads(one.data.expectations)["expectations"]
