@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 INSTALL := $(VENV)/bin/uv pip install --python $(PY) --quiet --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test azurite lint format lock clean
+.PHONY: help demo up test bench azurite lint format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -20,6 +20,9 @@ up: $(VENV)/.demo ## run the local stack until Ctrl-C
 
 test: $(VENV)/.test ## run all tests
 	@$(PY) -m pytest $(ARGS)
+
+bench: $(VENV)/.demo ## measure, side by side in one run; prints ratios
+	@$(PY) -m benchmarks.webhook
 
 azurite: $(VENV)/azurite/.installed ## install Microsoft's storage emulator, so that tests run against it (needs npm)
 
