@@ -253,7 +253,7 @@ def test_usecase_check_of_a_good_one(operator: Operator) -> None:
         (one,) = read["use_cases"]
         assert (one["name"], one["rules"], one["model"], one["slot"]) == (
             "flight_delays",
-            2,
+            7,
             "flight_delays",
             "champion",
         )
@@ -361,6 +361,7 @@ COMMANDS = [
     ["reject"],
     *(["webhooks", word] for word in ("ensure", "list", "test")),
     ["usecase", "check"],
+    *(["gate", word] for word in ("explain", "simulate", "check")),
 ]
 
 
