@@ -75,12 +75,12 @@ def _registered(fact: f.VersionRegistered) -> str:
 
 @sentence.register
 def _judged(fact: f.VersionJudged) -> str:
-    if fact.verdict is Verdict.PASSED:
-        seen = "; ".join(dict.fromkeys(one.seen for one in fact.rules if one.severity is Severity.BLOCKING))
-        return f"version {fact.version} judged by {many(len(fact.rules), 'rule')}: passed" + (
-            f", {seen}" if seen else ""
-        )
-    return f"version {fact.version} judged by {many(len(fact.rules), 'rule')}: {fact.verdict}, {fact.reason}"
+    judged = f"version {fact.version} judged by {many(len(fact.rules), 'rule')}: {fact.verdict}"
+    if fact.verdict is not Verdict.PASSED:
+        return f"{judged}, {fact.reason}"
+    seen = list(dict.fromkeys(one.seen for one in fact.rules if one.severity is Severity.BLOCKING))
+    warnings = sum(one.verdict is not Verdict.PASSED for one in fact.rules if one.severity is Severity.WARNING)
+    return ", ".join(filter(None, (judged, _some(seen, "; "), many(warnings, "warning") if warnings else "")))
 
 
 @sentence.register
@@ -124,14 +124,14 @@ def _promoted(fact: f.VersionPromoted) -> str:
 
 @sentence.register
 def _rejected(fact: f.VersionRejected) -> str:
-    return f"version {fact.version} rejected: {fact.reason.removeprefix(f'{Verdict.FAILED}: ')}"
+    return f"version {fact.version} rejected: {_first(fact.reason.removeprefix(f'{Verdict.FAILED}: '))}"
 
 
 @sentence.register
 def _reverted(fact: f.PromotionReverted) -> str:
     moved = f"moved to version {fact.found}" if fact.found else "taken away"
     then = f"put back to version {fact.restored}" if fact.restored else "emptied, as no version is approved"
-    return f"{fact.slot} of {fact.model} was {moved} around the gate, and {then}: {fact.reason}"
+    return f"{fact.slot} of {fact.model} was {moved} around the gate, and {then}: {_first(fact.reason)}"
 
 
 @sentence.register
@@ -208,6 +208,11 @@ def _some(texts: Sequence[str], separator: str, *, shown: int = SHOWN) -> str:
     more = len(texts) - shown
     named = separator.join(texts[:shown])
     return f"{named}{separator}and {more} more" if more > 0 else named
+
+
+def _first(reason: str) -> str:
+    """Of a reason that lists the rules, the first: the judgement before it lists them all."""
+    return _some(reason.split("; "), "; ", shown=1)
 
 
 def _again(generation: int) -> str:
