@@ -78,7 +78,9 @@ def _judged(fact: f.VersionJudged) -> str:
     judged = f"version {fact.version} judged by {many(len(fact.rules), 'rule')}: {fact.verdict}"
     if fact.verdict is not Verdict.PASSED:
         return f"{judged}, {fact.reason}"
-    seen = list(dict.fromkeys(one.seen for one in fact.rules if one.severity is Severity.BLOCKING))
+    seen = list(
+        dict.fromkeys(one.seen for one in fact.rules if one.severity is Severity.BLOCKING and one.seen != "yes")
+    )
     warnings = sum(one.verdict is not Verdict.PASSED for one in fact.rules if one.severity is Severity.WARNING)
     return ", ".join(filter(None, (judged, _some(seen, "; "), many(warnings, "warning") if warnings else "")))
 
