@@ -14,9 +14,10 @@ from shared.adapters.databricks import DatabricksJobs, connect
 from shared.adapters.delta import DeltaLake
 from shared.adapters.fsspec_landing import FsspecLanding
 from shared.adapters.great_expectations import GreatExpectations
-from shared.adapters.mlflow import MlflowRegistry
+from shared.adapters.mlflow import MlflowRegistry, sign_in_to_databricks
 from shared.adapters.service_bus import ServiceBusOutbox, from_connection_string, from_namespace
 from shared.adapters.sqlite import SqliteLedger
+from shared.adapters.storage import Storage
 from shared.adapters.system import SystemClock
 from shared.adapters.table_service import from_endpoint
 from shared.adapters.table_storage import TableStorageLedger
@@ -64,7 +65,16 @@ def ledger_of(settings: Settings) -> SqliteLedger | TableStorageLedger:
 def registry_of(settings: Settings, use_cases: UseCases) -> MlflowRegistry:
     """The registry that the settings name; the use cases say which of their slots are stages."""
     stages = {(u.training.model, u.gate.slot) for u in use_cases.all if u.gate.slot_kind is SlotKind.STAGE}
-    return MlflowRegistry(settings.mlflow_tracking_uri, stages)
+    uris = (settings.mlflow_tracking_uri, settings.mlflow_registry_uri)
+    if not any(each.startswith("databricks") for each in uris):
+        return MlflowRegistry(settings.mlflow_tracking_uri, stages, registry_uri=settings.mlflow_registry_uri)
+    token = settings.databricks_token.get_secret_value()
+    return MlflowRegistry(
+        settings.mlflow_tracking_uri,
+        stages,
+        registry_uri=settings.mlflow_registry_uri,
+        sign_in=partial(sign_in_to_databricks, settings.databricks_host, token),
+    )
 
 
 def build(settings: Settings) -> Sluice:
@@ -72,6 +82,7 @@ def build(settings: Settings) -> Sluice:
     ledger = ledger_of(settings)
     use_cases = usecase.load(Path(settings.use_cases))
     registry = registry_of(settings, use_cases)
+    storage = Storage(settings.storage.get_secret_value())
     service_bus = settings.service_bus.get_secret_value()
     open_service_bus = (
         partial(from_connection_string, service_bus)
@@ -85,9 +96,9 @@ def build(settings: Settings) -> Sluice:
         approvals=ledger,
         parking=ledger,
         outbox=ServiceBusOutbox(open_service_bus, settings.queue_name),
-        landing=FsspecLanding(settings.landing_url, settings.landing_root),
+        landing=FsspecLanding(settings.landing_url, settings.landing_root, storage),
         quality=GreatExpectations(settings.check_memory_limit),
-        lake=DeltaLake(settings.lake_root, settings.check_memory_limit),
+        lake=DeltaLake(settings.lake_root, settings.check_memory_limit, storage),
         jobs=DatabricksJobs(
             settings.databricks_workspace,
             partial(connect, settings.databricks_host, settings.databricks_token.get_secret_value()),

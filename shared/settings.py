@@ -36,6 +36,11 @@ class Settings(BaseSettings):
         alias="LEDGER",
         description="the ledger: sqlite:///PATH, or https://ACCOUNT.table.core.windows.net",
     )
+    storage: SecretStr = Field(
+        default=SecretStr(""),
+        alias="STORAGE",
+        description="connection string of a storage emulator; empty in Azure, where the managed identity signs in",
+    )
     use_cases: str = Field(default="usecases", alias="USE_CASES", description="the folder of the use cases")
 
     service_bus: SecretStr = Field(
@@ -60,6 +65,11 @@ class Settings(BaseSettings):
 
     mlflow_tracking_uri: str = Field(
         min_length=1, alias="MLFLOW_TRACKING_URI", description="the MLflow server, or databricks"
+    )
+    mlflow_registry_uri: str = Field(
+        default="",
+        alias="MLFLOW_REGISTRY_URI",
+        description="the registry, where it is another place: databricks-uc is Unity Catalog",
     )
     registry_webhook_secret: SecretStr = Field(
         min_length=1,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from shared.adapters import entra
 from shared.domain.verdicts import RunResult
 from shared.errors import Refused, Unreachable
 from shared.ports import Run
@@ -148,8 +149,16 @@ def connect(host: str, token: str) -> "WorkspaceClient":
     """A client that gives up in seconds: the SDK's own patience of five minutes would outlast the message's lock."""
     from databricks.sdk import WorkspaceClient
     from databricks.sdk.core import Config
+    from databricks.sdk.credentials_provider import credentials_strategy
 
-    settings: dict[str, Any] = {"token": token, "auth_type": "pat"} if token else {}
+    @credentials_strategy("managed-identity", [])  # type: ignore[untyped-decorator]  # the SDK gives it no types
+    def managed_identity(_: Config) -> Callable[[], dict[str, str]]:
+        """The SDK knows none; it asks this for the headers of each request."""
+        return lambda: {"Authorization": f"Bearer {entra.token(entra.DATABRICKS)}"}
+
+    settings: dict[str, Any] = (
+        {"token": token, "auth_type": "pat"} if token else {"credentials_strategy": managed_identity}
+    )
     return WorkspaceClient(config=Config(host=host, retry_timeout_seconds=20, http_timeout_seconds=20, **settings))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters import tables
+from shared.adapters.storage import LAPTOP, Storage, reachable
 from shared.domain import identity
 from shared.domain.usecase import DataSpec
 from shared.errors import Conflict, Poison, Unreachable
@@ -21,8 +22,9 @@ STORY_KEY, GENERATION_KEY, ROWS_KEY = "sluice.story", "sluice.generation", "slui
 class DeltaLake:
     """Lake. `root` is a folder or an address that deltalake and fsspec know."""
 
-    def __init__(self, root: str, memory_limit: str) -> None:
+    def __init__(self, root: str, memory_limit: str, storage: Storage = LAPTOP) -> None:
         self._root = root.rstrip("/")
+        self._storage = storage
         self._memory_limit = memory_limit
 
     def uri(self, table: str) -> str:
@@ -67,13 +69,17 @@ class DeltaLake:
                 if "schema" in str(error).lower():
                     raise Poison(f"{spec.table}: the batch does not fit the table: {error}") from error
                 raise Unreachable(f"{spec.table}: {error}") from error
+            except OSError as error:  # of the object store
+                raise Unreachable(f"{spec.table}: {error}") from error
             # Others may have appended since: which version is this story's is in the log, not in the newest number.
             return self._committed_before(spec.table, story)
 
     def _open(self, table: str, delta_version: int | None = None) -> "DeltaTable":
         from deltalake import DeltaTable
 
-        return DeltaTable(self.uri(table), version=delta_version)
+        uri = self.uri(table)
+        with reachable(table):
+            return DeltaTable(uri, version=delta_version, storage_options=self._storage.delta_options(uri))
 
     def _open_or_create(self, spec: DataSpec, schema: Any) -> "DeltaTable":
         from deltalake import DeltaTable
@@ -83,9 +89,14 @@ class DeltaLake:
             return self._open(spec.table)
         except TableNotFoundError:
             pass
+        uri = self.uri(spec.table)
         try:
             return DeltaTable.create(
-                self.uri(spec.table), schema=schema, mode="ignore", partition_by=[spec.partition_by]
+                uri,
+                schema=schema,
+                mode="ignore",
+                partition_by=[spec.partition_by],
+                storage_options=self._storage.delta_options(uri),
             )
         except DeltaError as error:
             raise Conflict(f"{spec.table} is being created by somebody else: {error}") from error
@@ -105,17 +116,13 @@ class DeltaLake:
         raise Conflict(f"{table}: story {story} is committed, but not in the log yet")
 
     def quarantine(self, file: Path, story: str, reasons: Sequence[str]) -> str:
-        import fsspec
-
         location = f"quarantine/{story}"
-        filesystem, folder = fsspec.core.url_to_fs(self.uri(location))
-        try:
+        filesystem, folder = self._storage.filesystem(self.uri(location))
+        with reachable(location):
             filesystem.makedirs(folder, exist_ok=True)
             filesystem.put_file(str(file), f"{folder}/{file.name}")
             with filesystem.open(f"{folder}/reasons.json", "w") as target:
                 json.dump({"story": story, "file": file.name, "reasons": list(reasons)}, target, indent=2)
-        except OSError as error:
-            raise Unreachable(f"{location}: {error}") from error
         return location
 
     def parts(self, table: str, delta_version: int, column: str) -> Sequence[str]:

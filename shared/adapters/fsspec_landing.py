@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from shared.adapters.storage import LAPTOP, Storage, reachable
 from shared.domain.arrival import local_etag
-from shared.errors import Refused, Unreachable
+from shared.errors import Refused
 
 
 def etag_of(info: dict[str, Any]) -> str:
@@ -22,35 +23,31 @@ def etag_of(info: dict[str, Any]) -> str:
 class FsspecLanding:
     """Landing. `url` is what the blobs' URLs begin with, `root` the same place as fsspec reads it."""
 
-    def __init__(self, url: str, root: str) -> None:
+    def __init__(self, url: str, root: str, storage: Storage = LAPTOP) -> None:
         self._url = url.rstrip("/") + "/"
         self._root = root.rstrip("/")
+        self._storage = storage
 
     @contextmanager
     def fetch(self, url: str, etag: str) -> Iterator[Path | None]:
-        import fsspec
-
         if not url.startswith(self._url):
             raise Refused(f"{url} is not below {self._url}: nothing else is read")
         relative = PurePosixPath(unquote(_path(url).removeprefix(_path(self._url))))
         if relative.is_absolute() or ".." in relative.parts or not relative.name:
             raise Refused(f"{url} leads out of the landing area")
-        filesystem, root = fsspec.core.url_to_fs(self._root)
+        filesystem, root = self._storage.filesystem(self._root)
         source = f"{root}/{relative}"
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / relative.name
             try:
-                if etag_of(filesystem.info(source)) != etag:
-                    yield None
-                    return
-                with filesystem.open(source, "rb") as landed, target.open("wb") as copy:
-                    shutil.copyfileobj(landed, copy, 1 << 20)
-                unchanged = etag_of(filesystem.info(source)) == etag
+                with reachable(source):
+                    unchanged = etag_of(filesystem.info(source)) == etag
+                    if unchanged:
+                        with filesystem.open(source, "rb") as landed, target.open("wb") as copy:
+                            shutil.copyfileobj(landed, copy, 1 << 20)
+                        unchanged = etag_of(filesystem.info(source)) == etag
             except FileNotFoundError:
-                yield None
-                return
-            except OSError as error:
-                raise Unreachable(f"{source}: {error}") from error
+                unchanged = False
             yield target if unchanged else None
 
 

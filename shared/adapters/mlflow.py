@@ -3,11 +3,12 @@
 import os
 import threading
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shared.adapters import entra
 from shared.errors import Refused, Unreachable
 from shared.ports import Description, ModelVersion
 
@@ -33,16 +34,40 @@ EVIDENCE = "evidence"
 TAG_LIMIT = 5000  # the REST API's limit of a model version tag's value, characters
 
 
-class MlflowRegistry:
-    """Registry and Artefacts. `stages` are the slots, by model and name, that are stages."""
+def sign_in_to_databricks(host: str, token: str) -> None:
+    """MLflow's way to a workspace as its tracking server or registry: the address and a token in the environment.
 
-    def __init__(self, tracking_uri: str, stages: Collection[tuple[str, str]] = ()) -> None:
+    Its other way, through databricks-sdk, knows no managed identity and keeps the first client for good. An empty token
+    stands for the identity's own. Raises Unreachable.
+    """
+    os.environ["MLFLOW_ENABLE_DB_SDK"] = "false"
+    os.environ["DATABRICKS_HOST"] = host
+    os.environ["DATABRICKS_TOKEN"] = token or entra.token(entra.DATABRICKS)
+
+
+class MlflowRegistry:
+    """Registry and Artefacts. `stages` are the slots, by model and name, that are stages.
+
+    `sign_in` is called before each use: what it gives MLflow may end sooner than the process.
+    """
+
+    def __init__(
+        self,
+        tracking_uri: str,
+        stages: Collection[tuple[str, str]] = (),
+        *,
+        registry_uri: str = "",
+        sign_in: Callable[[], None] = lambda: None,
+    ) -> None:
         self._uri = tracking_uri
+        self._registry_uri = registry_uri or tracking_uri
+        self._sign_in = sign_in
         self._stages = frozenset(stages)
         self._lock = threading.Lock()
         self._client: MlflowClient | None = None
 
     def _open(self) -> "MlflowClient":
+        self._sign_in()
         with self._lock:
             if self._client is None:
                 # One call must not block for minutes: the step retries, and the message's lock runs.
@@ -52,7 +77,7 @@ class MlflowRegistry:
                 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
                 from mlflow import MlflowClient
 
-                self._client = MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+                self._client = MlflowClient(tracking_uri=self._uri, registry_uri=self._registry_uri)
             return self._client
 
     @contextmanager

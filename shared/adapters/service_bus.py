@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from shared.adapters import entra
 from shared.domain.commands import Command, Queue
 from shared.errors import Poison, Unreachable
 from shared.ports import ParkedMessage
@@ -103,7 +104,6 @@ def from_connection_string(connection_string: str) -> "ServiceBusClient":
 
 def from_namespace(namespace: str) -> "ServiceBusClient":
     """A client for a namespace in Azure, with the managed identity."""
-    from azure.identity import DefaultAzureCredential
     from azure.servicebus import ServiceBusClient
 
-    return ServiceBusClient(namespace, DefaultAzureCredential(), retry_total=2)
+    return ServiceBusClient(namespace, entra.credential(), retry_total=2)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from shared.adapters import entra
 from shared.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -53,9 +54,7 @@ def from_endpoint(endpoint: str) -> "TableServiceClient":
     if endpoint.startswith("http://127.0.0.1:"):
         account = endpoint.rstrip("/").rpartition("/")[2]
         return TableServiceClient(endpoint, credential=AzureNamedKeyCredential(account, AZURITE_KEY))
-    from azure.identity import DefaultAzureCredential
-
-    return TableServiceClient(endpoint, credential=DefaultAzureCredential())
+    return TableServiceClient(endpoint, credential=entra.credential())
 
 
 def unchanged(etag: str | None) -> Any:

@@ -1,0 +1,111 @@
+"""Landing and lake on Azure storage: the same code as in a folder, held by Microsoft's emulator."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from shared.adapters.delta import DeltaLake
+from shared.adapters.fsspec_landing import FsspecLanding
+from shared.adapters.storage import Storage
+from shared.domain.usecase import DataSpec
+from shared.errors import Refused, Unreachable
+from tests.contracts.azurite import ACCOUNT, KEY, azurite_blobs
+
+URL = f"https://{ACCOUNT}.blob.core.windows.net/landing"
+LANDING, LAKE = (f"abfss://{container}@{ACCOUNT}.dfs.core.windows.net" for container in ("landing", "lake"))
+SPEC = DataSpec(
+    arrives="landing/*.csv",
+    expectations="",
+    table="silver/flights",
+    partition_by="origin",
+    columns={"flight": "BIGINT"},
+    null_values=("", "NA"),
+)
+CSV = b"origin,flight,tailnum\nJFK,1,N1\nEWR,2,NA\nJFK,3,N3\n"
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
+    with azurite_blobs(tmp_path_factory.mktemp("azurite")) as connection:
+        made = Storage(connection)
+        for root in (LANDING, LAKE):
+            filesystem, container = made.filesystem(root)
+            filesystem.mkdir(container)
+        yield made
+
+
+def land(storage: Storage, name: str, body: bytes = CSV) -> str:
+    """The ETag, as Event Grid says it: without quotes."""
+    filesystem, path = storage.filesystem(f"{LANDING}/{name}")
+    filesystem.pipe_file(path, body)
+    return str(filesystem.info(path)["etag"]).strip('"')
+
+
+@pytest.mark.parametrize("name", ["a.csv", "flights/2013 01.csv", "ä/b+c.csv"])
+def test_a_blob_is_fetched_at_its_etag(storage: Storage, name: str) -> None:
+    etag = land(storage, name)
+    with FsspecLanding(URL, LANDING, storage).fetch(f"{URL}/{quote(name)}", etag) as file:
+        assert file is not None
+        assert (file.name, file.read_bytes()) == (Path(name).name, CSV)
+
+
+def test_a_blob_that_was_overwritten_or_is_gone_is_not_there_any_more(storage: Storage) -> None:
+    landing = FsspecLanding(URL, LANDING, storage)
+    before = land(storage, "b.csv")
+    with landing.fetch(f"{URL}/b.csv", before) as file:  # what a cache would remember
+        assert file is not None
+    after = land(storage, "b.csv", CSV + b"LGA,4,N4\n")
+    with landing.fetch(f"{URL}/b.csv", before) as file:
+        assert file is None
+    with landing.fetch(f"{URL}/b.csv", after) as file:
+        assert file is not None
+    with landing.fetch(f"{URL}/never.csv", after) as file:
+        assert file is None
+
+
+def test_other_accounts_and_containers_are_not_read(storage: Storage) -> None:
+    etag = land(storage, "c.csv")
+    for url in (
+        "https://elsewhere.blob.core.windows.net/landing/c.csv",
+        f"https://{ACCOUNT}.blob.core.windows.net/lake/c.csv",
+        f"{URL}/../lake/c.csv",
+    ):
+        with pytest.raises(Refused), FsspecLanding(URL, LANDING, storage).fetch(url, etag):
+            pass
+
+
+def test_a_batch_is_committed_once_and_read_back(storage: Storage, tmp_path: Path) -> None:
+    lake = DeltaLake(LAKE, "1GB", storage)
+    file = tmp_path / "a.csv"
+    file.write_bytes(CSV)
+    first = lake.commit(file, SPEC, "one", 1)
+    assert (first.rows, lake.commit(file, SPEC, "one", 1)) == (3, first)
+    second = lake.commit(file, SPEC, "two", 1)
+    assert second.delta_version == first.delta_version + 1
+    assert lake.parts(SPEC.table, second.delta_version, "origin") == ["EWR", "JFK"]
+    assert lake.rows(SPEC.table, "origin", "JFK").rows == 4
+    assert lake.uri(SPEC.table) == f"{LAKE}/silver/flights"
+
+
+def test_a_quarantined_file_is_kept_with_its_reasons(storage: Storage, tmp_path: Path) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_bytes(CSV)
+    location = DeltaLake(LAKE, "1GB", storage).quarantine(file, "three", ["too bad"])
+    filesystem, path = storage.filesystem(f"{LAKE}/{location}")
+    assert filesystem.cat_file(f"{path}/bad.csv") == CSV
+    assert json.loads(filesystem.cat_file(f"{path}/reasons.json"))["reasons"] == ["too bad"]
+
+
+def test_a_storage_that_refuses_is_transient(storage: Storage, tmp_path: Path) -> None:
+    gone = Storage(storage.connection.replace(KEY, "A" * 86 + "=="))
+    file = tmp_path / "a.csv"
+    file.write_bytes(CSV)
+    with pytest.raises(Unreachable), FsspecLanding(URL, LANDING, gone).fetch(f"{URL}/a.csv", "0x1"):
+        pass
+    with pytest.raises(Unreachable):
+        DeltaLake(LAKE, "1GB", gone).quarantine(file, "four", [])
+    with pytest.raises(Unreachable):
+        DeltaLake(LAKE, "1GB", gone).commit(file, SPEC, "four", 1)
