@@ -17,6 +17,9 @@ WORKSPACE = "ws1"
 SERVERS = ("front", "service-bus", "databricks", "mlflow", "spark")
 MADE_HERE = ("REGISTRY_WEBHOOK_SECRET", "DATABRICKS_TOKEN", "JOB_NOTIFICATION_PASSWORD", "OPS_FORM_SECRET")
 
+FROM_OUTSIDE = ("USE_CASES", "LANDING_ROOT", "LAKE_ROOT", "LEDGER", "STORAGE")
+"""What a stack takes from the environment instead: use cases elsewhere, storage in an emulator."""
+
 
 class HomeInUseError(Exception):
     """Another stack lives in this folder."""
@@ -85,7 +88,7 @@ class Home:
             "LANDING_ROOT": str(folder / "landing"),
             "LAKE_ROOT": str(folder / "lake"),
             "LEDGER": f"sqlite:///{folder / 'ledger.db'}",
-            "USE_CASES": os.environ.get("USE_CASES", str(PROJECT / "usecases")),
+            "USE_CASES": str(PROJECT / "usecases"),
             "SERVICE_BUS": (
                 f"Endpoint=sb://127.0.0.1:{ports['service-bus']};SharedAccessKeyName=local;"
                 "SharedAccessKey=local;UseDevelopmentEmulator=true"
@@ -93,6 +96,7 @@ class Home:
             "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{ports['mlflow']}",
             "DATABRICKS_WORKSPACE": WORKSPACE,
             "DATABRICKS_HOST": f"http://127.0.0.1:{ports['databricks']}/{WORKSPACE}",
+            **{name: os.environ[name] for name in FROM_OUTSIDE if name in os.environ},
         }
         partial = self.settings_file.with_suffix(".tmp")
         partial.touch(mode=0o600)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from shared import bootstrap
 from shared.domain import facts as f
 from shared.domain import story as stories
 from shared.domain.verdicts import RunResult, Verdict
@@ -45,7 +46,9 @@ class Proof:
         """The rows of a Delta table, counted in its files."""
         from deltalake import DeltaTable
 
-        opened = DeltaTable(f"{self._settings.lake_root}/{table}", version=version)
+        uri = f"{self._settings.lake_root}/{table}"
+        options = bootstrap.storage_of(self._settings).delta_options(uri)
+        opened = DeltaTable(uri, version=version, storage_options=options)
         filters = [(column, "=", value) for column, value in where.items()]
         return int(opened.to_pyarrow_table(filters=filters or None, columns=["flight"]).num_rows)
 

@@ -174,6 +174,7 @@ class Stack:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "SPARK_REMOTE": self.addresses["spark"],
             "GIT_PYTHON_REFRESH": "quiet",
+            **bootstrap.storage_of(self.settings).object_store_environment(),
         }
 
     def _register(self) -> None:

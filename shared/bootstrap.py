@@ -77,12 +77,17 @@ def registry_of(settings: Settings, use_cases: UseCases) -> MlflowRegistry:
     )
 
 
+def storage_of(settings: Settings) -> Storage:
+    """How landing and lake are opened."""
+    return Storage(settings.storage.get_secret_value())
+
+
 def build(settings: Settings) -> Sluice:
     """Everything wired to the systems that the settings name."""
     ledger = ledger_of(settings)
-    use_cases = usecase.load(Path(settings.use_cases))
+    use_cases = usecase.load(Path(settings.use_cases), settings.use_cases_for_jobs)
     registry = registry_of(settings, use_cases)
-    storage = Storage(settings.storage.get_secret_value())
+    storage = storage_of(settings)
     service_bus = settings.service_bus.get_secret_value()
     open_service_bus = (
         partial(from_connection_string, service_bus)

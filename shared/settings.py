@@ -42,6 +42,9 @@ class Settings(BaseSettings):
         description="connection string of a storage emulator; empty in Azure, where the managed identity signs in",
     )
     use_cases: str = Field(default="usecases", alias="USE_CASES", description="the folder of the use cases")
+    use_cases_for_jobs: str = Field(
+        default="", alias="USE_CASES_FOR_JOBS", description="where the jobs find that folder; empty: at the same path"
+    )
 
     service_bus: SecretStr = Field(
         default=SecretStr(""), alias="SERVICE_BUS", description="Service Bus connection string; empty in Azure"

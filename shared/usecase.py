@@ -9,6 +9,7 @@ usecases/flight_delays/
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -69,8 +70,11 @@ class _UseCaseFile(Section):
         return self
 
 
-def load(folder: Path) -> UseCases:
-    """Every use case below the folder. Raises Misconfigured with every fault of every file."""
+def load(folder: Path, seen_by_jobs: str = "") -> UseCases:
+    """Every use case below the folder, which the jobs see there or elsewhere.
+
+    Raises Misconfigured with every fault of every file.
+    """
     if not folder.is_dir():
         raise Misconfigured(f"{folder}: no such folder; set USE_CASES to where the use cases are")
     faults: list[str] = []
@@ -87,6 +91,8 @@ def load(folder: Path) -> UseCases:
         faults.append(f"{folder}: no use case in it (no */usecase.yml)")
     if faults:
         raise Misconfigured("\n".join(faults))
+    if seen_by_jobs:
+        found = [replace(each, folder=f"{seen_by_jobs.rstrip('/')}/{each.name}") for each in found]
     return UseCases(tuple(found))
 
 

@@ -1,6 +1,6 @@
 """How the lake's storage is opened: a folder on a laptop, ADLS Gen2 with the managed identity, Azurite with its key."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -32,25 +32,37 @@ class Storage:
         filesystem, path = fsspec.core.url_to_fs(url, use_listings_cache=False, **options)
         return filesystem, str(path)
 
+    def object_store_environment(self) -> dict[str, str]:
+        """The same connection in the environment variables that the Rust crate object_store reads."""
+        if not self.connection:
+            return {}
+        return {
+            "AZURE_STORAGE_ACCOUNT_NAME": self._part("AccountName"),
+            "AZURE_STORAGE_ACCOUNT_KEY": self._part("AccountKey"),
+            "AZURE_STORAGE_ENDPOINT": self._part("BlobEndpoint"),
+            "AZURE_ALLOW_HTTP": self._allow_http(),
+        }
+
     def delta_options(self, uri: str) -> dict[str, str] | None:
         """`storage_options` of deltalake: with a token of the identity, which outlives the one operation."""
         if not uri.startswith(AZURE):
             return None
         if not self.connection:
             return {**PATIENCE, "bearer_token": entra.token(entra.STORAGE)}
-        parts = self._parts()
-        endpoint = parts.get("BlobEndpoint", "")
         return {
             **PATIENCE,
-            "account_name": parts.get("AccountName", ""),
-            "account_key": parts.get("AccountKey", ""),
-            "azure_storage_endpoint": endpoint,
-            "allow_http": str(endpoint.startswith("http://127.0.0.1:")).lower(),
+            "account_name": self._part("AccountName"),
+            "account_key": self._part("AccountKey"),
+            "azure_storage_endpoint": self._part("BlobEndpoint"),
+            "allow_http": self._allow_http(),
         }
 
-    def _parts(self) -> Mapping[str, str]:
-        pairs = (each.partition("=") for each in self.connection.split(";") if each.strip())
-        return {name.strip(): value for name, _, value in pairs}
+    def _part(self, name: str) -> str:
+        pairs = (each.partition("=") for each in self.connection.split(";"))
+        return next((value for key, _, value in pairs if key.strip() == name), "")
+
+    def _allow_http(self) -> str:
+        return str(self._part("BlobEndpoint").startswith("http://127.0.0.1:")).lower()
 
 
 LAPTOP = Storage()
