@@ -2,12 +2,13 @@
 PYTHON ?= $(shell command -v python3.13 2>/dev/null || echo python3)
 UV_VERSION := 0.13.9
 AZURITE_VERSION := 3.37.0
+CHECKOV_VERSION := 3.3.30
 VENV := .venv
 PY := $(VENV)/bin/python
 INSTALL := $(VENV)/bin/uv pip install --python $(PY) --quiet --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench azurite lint format lock clean
+.PHONY: help demo up test bench azurite infra lint format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,6 +26,10 @@ bench: $(VENV)/.demo ## measure, side by side in one run; prints ratios
 	@$(PY) -m benchmarks.webhook
 
 azurite: $(VENV)/azurite/.installed ## install Microsoft's storage emulator, so that tests run against it (needs npm)
+
+infra: $(VENV)/checkov/.installed ## look for what is unsafe in the Bicep (checkov)
+	@found=$$($(VENV)/checkov/bin/checkov -d infra --framework bicep --compact --quiet --skip-download) || { echo "$$found"; exit 1; }; \
+	echo "$$found" | grep checks; ! echo "$$found" | grep -q "Parsing errors: [1-9]"
 
 lint: $(VENV)/.test ## ruff and mypy --strict
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
@@ -55,6 +60,12 @@ $(VENV)/.demo: $(VENV)/bin/uv requirements.txt local/requirements.txt ml/pyproje
 $(VENV)/.test: $(VENV)/.demo tests/requirements.txt
 	@echo "installing the test tools ..."
 	@$(INSTALL) -r tests/requirements.txt
+	@touch $@
+
+$(VENV)/checkov/.installed: $(VENV)/bin/uv
+	@echo "installing checkov ..."
+	@$(PYTHON) -m venv $(VENV)/checkov
+	@$(VENV)/bin/uv pip install --quiet --python $(VENV)/checkov/bin/python checkov==$(CHECKOV_VERSION)
 	@touch $@
 
 $(VENV)/azurite/.installed: $(VENV)/bin/uv

@@ -52,7 +52,7 @@ def _judge(
             reasons=report.reasons,
         )
         ledger.record([quarantined])
-        return Decision(summary=f"{command.file} {report.verdict}: " + "; ".join(report.reasons))
+        return Decision(summary=f"{command.file} {report.verdict}, quarantined: " + "; ".join(report.reasons))
     commit = lake.commit(file, use_case.data, command.story, command.generation)
     committed = DataCommitted(
         story=command.story,
