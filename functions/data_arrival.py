@@ -10,5 +10,6 @@ blueprint = func.Blueprint()
 @blueprint.function_name("data_arrival")
 @blueprint.event_grid_trigger(arg_name="event")
 def data_arrival(event: func.EventGridEvent) -> None:
-    """Record the arrival and ask for its check."""
-    sluice().event(event.id, event.event_type, event.get_json())
+    """Record the arrival and ask for its check. A subscription may speak Event Grid's schema or CloudEvents."""
+    kind = event.type if isinstance(event, func.CloudEvent) else event.event_type
+    sluice().event(event.id, kind, event.get_json())

@@ -10,7 +10,7 @@ from shared.errors import SluiceError
 from shared.views.document import error_document, status_document, story_document
 from shared.views.finding import WHAT_LEADS, find_stories
 from shared.views.page import Place, nothing_found_page
-from shared.views.status import status_view
+from shared.views.status import dropped_lately, status_view
 from shared.views.status_page import status_page
 from shared.views.story import story_view
 from shared.views.story_page import story_page
@@ -48,7 +48,9 @@ def ops_find(req: func.HttpRequest) -> func.HttpResponse:
 
 def _status(place: Place) -> Said:
     ledger, uri = records(), settings().mlflow_tracking_uri
-    view = status_view(ledger, ledger, ledger, now=datetime.now(UTC), tracking_uri=uri)
+    now = datetime.now(UTC)
+    dropped = dropped_lately(ledger, now)
+    view = status_view(ledger, ledger, ledger, now=now, tracking_uri=uri, dropped=dropped)
     trouble = _trouble()
     return Said(page=status_page(view, place, trouble=trouble), document=status_document(view, trouble=trouble))
 

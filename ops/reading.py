@@ -9,7 +9,7 @@ from shared.views import table
 from shared.views.document import parked_document, status_document, story_document
 from shared.views.finding import WHAT_LEADS, find_stories
 from shared.views.states import State
-from shared.views.status import status_view
+from shared.views.status import dropped_lately, status_view
 from shared.views.story import story_view
 from shared.views.text import visible
 
@@ -35,13 +35,14 @@ def story(options: argparse.Namespace, output: Output) -> int:
 def status(options: argparse.Namespace, output: Output) -> int:
     """Show everything at a glance. Well means that nothing needs attention."""
     settings = settings_of(options.settings)
-    ledger = ledger_of(settings)
+    ledger, now = ledger_of(settings), datetime.now(UTC)
     view = status_view(
         ledger,
         ledger,
         ledger,
-        now=datetime.now(UTC),
+        now=now,
         limit=options.limit,
+        dropped=dropped_lately(ledger, now),
         tracking_uri=settings.mlflow_tracking_uri,
     )
     output.show(table.status_text(view, output.terminal), status_document(view))

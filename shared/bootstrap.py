@@ -26,6 +26,7 @@ from shared.domain import commands as c
 from shared.domain.people import Person
 from shared.domain.usecase import SlotKind, UseCases
 from shared.errors import Misconfigured
+from shared.notes import Tally
 from shared.ports import Approvals, Artefacts, Clock, Jobs, Lake, Landing, Ledger, Outbox, Parking, Quality, Registry
 from shared.settings import Settings
 from shared.steps.accept_arrival import accept_arrival
@@ -100,6 +101,7 @@ def build(settings: Settings) -> Sluice:
         ledger=ledger,
         approvals=ledger,
         parking=ledger,
+        tally=ledger,
         outbox=ServiceBusOutbox(open_service_bus, settings.queue_name),
         landing=FsspecLanding(settings.landing_url, settings.landing_root, storage),
         quality=GreatExpectations(settings.check_memory_limit),
@@ -121,6 +123,7 @@ def wire(
     ledger: Ledger,
     approvals: Approvals,
     parking: Parking,
+    tally: Tally,
     outbox: Outbox,
     landing: Landing,
     quality: Quality,
@@ -182,7 +185,12 @@ def wire(
             c.ScorePart: partial(score_part, use_cases=use_cases, ledger=ledger, jobs=jobs, lake=lake, clock=clock),
         },
         accept_arrival=partial(
-            accept_arrival, landing_url=settings.landing_url, use_cases=use_cases, ledger=ledger, clock=clock
+            accept_arrival,
+            landing_url=settings.landing_url,
+            use_cases=use_cases,
+            ledger=ledger,
+            tally=tally,
+            clock=clock,
         ),
         reconcile=partial(
             reconcile,
@@ -200,6 +208,7 @@ def wire(
         decide_approval=partial(decide_approval, ledger=ledger, clock=clock),
         ledger=ledger,
         parking=parking,
+        tally=tally,
         outbox=outbox,
         clock=clock,
         secrets=Secrets(

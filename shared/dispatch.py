@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.domain import identity
-from shared.domain.arrival import BlobCreated
+from shared.domain.arrival import BlobCreated, Drop
 from shared.domain.commands import Command, Queue, RollBack
 from shared.domain.facts import Parked
 from shared.domain.people import Answer
 from shared.domain.slots import RollbackAsked
 from shared.errors import DEAD_LETTERED, Malformed, Poison, Transient
+from shared.notes import Tally
 from shared.ports import Clock, Ledger, Outbox, ParkedMessage, Parking
 from shared.steps.decision import Decision
 from shared.wire import documents, event_grid, job_notification, registry_webhook
@@ -48,22 +49,25 @@ class Sluice:
     decide_approval: Callable[[Answer], Decision]
     ledger: Ledger
     parking: Parking
+    tally: Tally
     outbox: Outbox
     clock: Clock
     secrets: Secrets
     workspace: str
 
-    def event(self, event_id: str, event_type: str, data: Mapping[str, Any]) -> None:
+    def event(self, event_id: str | None, event_type: str | None, data: Mapping[str, Any]) -> None:
         """An Event Grid event. One that cannot succeed is parked: Event Grid would only send it again."""
         try:
-            blob = event_grid.decode_blob_created(event_id, event_type, data)
+            blob = event_grid.decode_blob_created(event_id or "", event_type or "", data)
             if blob is None:
-                log.info("event %s dropped: type %s", event_id, event_type)
+                self.tally.count_dropped(Drop.OTHER_EVENT, str(event_type), self.clock.now())
+                log.info("dropped event %s: %s: its type is %s", event_id, Drop.OTHER_EVENT, event_type)
                 return
             self._apply(lambda: self.accept_arrival(blob))
         except Poison as error:
             body = json.dumps(data, default=repr).encode()[:65_536]
-            self._park("event-grid", event_id, error.reason, str(error), body, story="")
+            message_id = event_id or identity.fingerprint(body.decode())  # only where the source gives no id
+            self._park("event-grid", message_id, error.reason, str(error), body, story="")
 
     def message(self, queue: Queue, message_id: str, body: bytes, correlation_id: str) -> None:
         """A queue's message: decode, run its step, send what follows."""

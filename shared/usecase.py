@@ -10,11 +10,13 @@ usecases/flight_delays/
 
 import json
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
+from shared.domain.patterns import common_name
 from shared.domain.usecase import (
     DataSpec,
     ScoringSpec,
@@ -84,9 +86,14 @@ def load(folder: Path, seen_by_jobs: str = "") -> UseCases:
             found.append(load_one(file.parent))
         except Misconfigured as error:
             faults.append(str(error))
-    for attribute, what in (("name", "name"), ("model", "training.model"), ("arrives", "data.arrives")):
-        values = [{"name": u.name, "model": u.training.model, "arrives": u.data.arrives}[attribute] for u in found]
+    for values, what in (([u.name for u in found], "name"), ([u.training.model for u in found], "training.model")):
         faults += [f"{folder}: two use cases have the {what} {v!r}: give each its own" for v in _twice(values)]
+    for one, other in combinations(found, 2):
+        if name := common_name(one.data.arrives, other.data.arrives):
+            faults.append(
+                f"{folder}: data.arrives of {one.name} and {other.name} overlap: {name!r} would be both's:"
+                f" tell {one.data.arrives} and {other.data.arrives} apart, such as by a folder for each"
+            )
     if not found and not faults:
         faults.append(f"{folder}: no use case in it (no */usecase.yml)")
     if faults:

@@ -126,6 +126,7 @@ class World:
             ledger=ledger,
             approvals=ledger,
             parking=ledger,
+            tally=ledger,
             outbox=proxy(self.outbox),
             landing=proxy(self.landing),
             quality=proxy(self.quality),

@@ -4,18 +4,50 @@ import itertools
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date, datetime
 
 from shared.domain import story as stories
 from shared.domain.commands import Command
 from shared.domain.facts import Fact
 from shared.errors import Conflict
+from shared.notes import Dropped, Entry
 from shared.ports import Approval, ParkedMessage, StoryHead
 
 
-class MemoryLedger:
-    """Ledger, Approvals and Parking in one, as the SQLite one is."""
+class MemoryNotes:
+    """Journals and Tally."""
 
     def __init__(self) -> None:
+        self._entries: dict[tuple[str, int, str], Entry] = {}
+        self._drops: dict[tuple[date, str], Dropped] = {}
+        self._noting = threading.Lock()
+
+    def note(self, entry: Entry) -> bool:
+        with self._noting:
+            return self._entries.setdefault((entry.scope, entry.number, entry.name), entry) is entry
+
+    def noted(self, scope: str, limit: int) -> Sequence[Entry]:
+        with self._noting:
+            found = [entry for entry in self._entries.values() if entry.scope == scope]
+        return sorted(found, key=lambda entry: (-entry.number, entry.name))[:limit]
+
+    def count_dropped(self, reason: str, what: str, at: datetime) -> None:
+        with self._noting:
+            before = self._drops.get((at.date(), reason))
+            count = before.count + 1 if before else 1
+            self._drops[at.date(), reason] = Dropped(day=at.date(), reason=reason, count=count, newest=what, at=at)
+
+    def dropped(self, since: date) -> Sequence[Dropped]:
+        with self._noting:
+            found = [one for one in self._drops.values() if one.day >= since]
+        return sorted(found, key=lambda one: (-one.day.toordinal(), one.reason))
+
+
+class MemoryLedger(MemoryNotes):
+    """Ledger, Approvals, Parking, Journals and Tally in one, as the SQLite one is."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._lock = threading.Lock()
         self._facts: dict[str, dict[str, Fact]] = {}
         self._subjects: dict[str, dict[str, None]] = {}

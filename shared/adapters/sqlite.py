@@ -5,16 +5,16 @@ and parked messages beside them.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from shared.adapters.memory import one_story
+from shared.adapters.sqlite_notes import SCHEMA, SqliteNotes
 from shared.domain import story as stories
 from shared.domain.facts import Fact
-from shared.errors import Conflict, Unreachable
+from shared.errors import Conflict
 from shared.ports import Approval, ParkedMessage, StoryHead
 from shared.wire.documents import decode_fact, encode_fact
 
@@ -37,34 +37,11 @@ CREATE TABLE IF NOT EXISTS parked (
 """
 
 
-class SqliteLedger:
-    """Ledger, Approvals and Parking in one file. A connection for each call; a write is one immediate transaction."""
+class SqliteLedger(SqliteNotes):
+    """Ledger, Approvals, Parking, Journals and Tally in one file."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with self._reading() as db:
-            db.execute("PRAGMA journal_mode=WAL")
-            db.executescript(_SCHEMA)
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self._path, timeout=30, isolation_level=None)) as db:
-                yield db
-        except sqlite3.DatabaseError as error:
-            raise Unreachable(f"the ledger {self._path}: {error}") from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            finally:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
+        super().__init__(path, _SCHEMA + SCHEMA)
 
     def record(self, facts: Sequence[Fact]) -> Sequence[bool]:
         one_story(facts)

@@ -8,6 +8,7 @@
 | subjects | a subject | each story that it leads to |
 | approvals | the model | the slot |
 | parked | `parked` | `once:...` for each message ever parked, `wait:...` while it waits |
+| notes | see `table_notes` | |
 
 One partition changes at once or not at all; several do not. A story's partition is the truth. What other partitions
 say of it is written before it where it must not be missed (unsettled, subjects) and after it where it may lag (recent),
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from shared.adapters import table_entities as e
 from shared.adapters.memory import head_of, one_story
 from shared.adapters.table_approvals import TableApprovals
+from shared.adapters.table_notes import TableNotes
 from shared.adapters.table_service import RacedError, Tables, reachable, unchanged
 from shared.domain import story as stories
 from shared.domain.facts import Fact
@@ -34,7 +36,7 @@ from shared.ports import StoryHead
 if TYPE_CHECKING:
     from azure.data.tables import TableServiceClient
 
-NAMES = ("facts", "stories", "subjects", "approvals", "parked")
+NAMES = ("facts", "stories", "subjects", "approvals", "parked", "notes")
 BATCH = 99  # operations in one transaction beside the head's; the service takes 100
 ATTEMPTS = 30
 ABANDONED_AFTER_NS = 60 * 10**9
@@ -55,11 +57,13 @@ class _Story:
         return stories.is_settled(self.facts)
 
 
-class TableStorageLedger(TableApprovals):
-    """Ledger, Approvals and Parking in one storage account. Safe for any number of processes at once."""
+class TableStorageLedger(TableApprovals, TableNotes):
+    """Ledger, Approvals, Parking, Journals and Tally in one storage account; safe for many processes at once."""
 
     def __init__(self, connect: "Callable[[], TableServiceClient]", prefix: str = "sluice") -> None:
-        super().__init__(Tables(connect, {name: f"{prefix}{name}" for name in NAMES}))
+        tables = Tables(connect, {name: f"{prefix}{name}" for name in NAMES})
+        TableApprovals.__init__(self, tables)
+        TableNotes.__init__(self, tables)
 
     # ---- facts
 

@@ -1,27 +1,22 @@
 """An event says that a file landed: is it an arrival, and whose?"""
 
 from shared.domain import identity, story
-from shared.domain.arrival import BlobCreated
+from shared.domain.arrival import BlobCreated, Dropping, whose
 from shared.domain.facts import DataArrived
 from shared.domain.usecase import UseCases
+from shared.notes import Tally
 from shared.ports import Clock, Ledger
 from shared.steps.decision import Decision
 
 
 def accept_arrival(
-    blob: BlobCreated, *, landing_url: str, use_cases: UseCases, ledger: Ledger, clock: Clock
+    blob: BlobCreated, *, landing_url: str, use_cases: UseCases, ledger: Ledger, tally: Tally, clock: Clock
 ) -> Decision:
-    """Record the arrival once and ask for its check; drop what is no arrival, saying why.
-
-    `landing_url` is what a blob's URL has to begin with: an event can name any URL, and only ours is read.
-    """
-    if not blob.url.startswith(landing_url.rstrip("/") + "/"):
-        return Decision(summary=f"dropped {blob.url}: not below {landing_url}")
-    if blob.size == 0:
-        return Decision(summary=f"dropped {blob.file}: it is empty")
-    use_case = use_cases.of_file(blob.file)
-    if use_case is None:
-        return Decision(summary=f"dropped {blob.file}: it matches no use case's data.arrives")
+    """Record the arrival once and ask for its check; drop what is no arrival, counting why."""
+    use_case = whose(blob, landing_url, use_cases)
+    if isinstance(use_case, Dropping):
+        tally.count_dropped(use_case.reason, blob.file, clock.now())
+        return Decision(summary=f"dropped {blob.file}: {use_case.reason}: {use_case.why}")
     arrived = DataArrived(
         story=identity.story_of_arrival(blob.file, blob.etag),
         at=clock.now(),

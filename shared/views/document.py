@@ -90,6 +90,9 @@ def status_document(view: StatusView, *, trouble: str = "") -> Document:
         ],
         "parked": [parked_line(one) for one in view.parked],
         "unsettled": list(view.unsettled),
+        "dropped": [
+            {"reason": one.reason, "count": one.count, "newest": one.newest, "at": one.at} for one in view.dropped
+        ],
         "stories": [story_line(one) for one in view.stories],
     }
 

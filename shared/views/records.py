@@ -2,8 +2,9 @@
 
 from typing import Protocol
 
+from shared.notes import Journals, Tally
 from shared.ports import Approvals, Ledger, Parking
 
 
-class Records(Ledger, Approvals, Parking, Protocol):
-    """The ledger with the approvals and the parked list that lie beside it."""
+class Records(Ledger, Approvals, Parking, Journals, Tally, Protocol):
+    """The ledger with all that lies beside it: approvals, the parked list, journals and counts."""

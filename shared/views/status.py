@@ -1,10 +1,11 @@
 """Everything at a glance: stories, slots, and what waits for a person."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
+from shared.notes import Dropped, Tally
 from shared.ports import Approvals, Ledger, ParkedMessage, Parking
 from shared.views.links import version_url
 from shared.views.remedies import Remedy, of_parked
@@ -13,6 +14,9 @@ from shared.views.story import StoryView, story_view
 
 RECENT = 20
 """How many stories are shown when nobody says."""
+
+DAYS = 7
+"""So many days back events that were no arrival are counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,7 @@ class StatusView:
     parked: tuple[ParkedMessage, ...]
     slots: tuple[SlotView, ...]
     unsettled: tuple[str, ...]
+    dropped: tuple[Dropped, ...] = ()
 
     @property
     def counts(self) -> Mapping[State, int]:
@@ -75,6 +80,16 @@ class StatusView:
         return bool(self.attention)
 
 
+def dropped_lately(tally: Tally, now: datetime) -> Sequence[Dropped]:
+    """What was no arrival in the last week, by reason, the most frequent first; `day` is the newest."""
+    of_reason: dict[str, Dropped] = {}
+    for one in tally.dropped((now - timedelta(days=DAYS)).date()):
+        newest = of_reason.get(one.reason, one)
+        count = one.count + (newest.count if newest is not one else 0)
+        of_reason[one.reason] = replace(newest, count=count)
+    return sorted(of_reason.values(), key=lambda one: (-one.count, one.reason))
+
+
 def status_view(
     ledger: Ledger,
     approvals: Approvals,
@@ -83,6 +98,7 @@ def status_view(
     now: datetime,
     limit: int = RECENT,
     tracking_uri: str = "",
+    dropped: Sequence[Dropped] = (),
 ) -> StatusView:
     """What the three say now."""
     waiting = parking.parked()
@@ -108,4 +124,5 @@ def status_view(
             for one in approvals.slots()
         ),
         unsettled=tuple(unsettled),
+        dropped=tuple(dropped),
     )

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from shared.notes import Dropped
 from shared.views.html import Html, element, together
 from shared.views.page import AT_REST, WHILE_RUNNING, Place, attention, block, framed, state_class, state_sign
 from shared.views.sentences import many
 from shared.views.states import State
-from shared.views.status import SlotView, StatusView
+from shared.views.status import DAYS, SlotView, StatusView
 from shared.views.story import StoryView
 from shared.views.table import MARKS
 from shared.views.text import ago, clock, iso, span, utc, visible
@@ -36,6 +37,8 @@ def status_page(view: StatusView, place: Place, *, trouble: str = "") -> str:
         body += [element("h2", "Needs attention"), attention(view.attention, place, view.at)]
     body += [element("h2", "Slots"), _slots(view.slots, place, view.at)]
     body += [element("h2", "Stories"), _counts(view), _stories(view.stories, place, view.at)]
+    if view.dropped:
+        body += [element("h2", f"No arrivals, in the last {many(DAYS, 'day')}"), _dropped(view.dropped, view.at)]
     return framed(f"{'▲' if bad else '✓'} {headline}", body, place, seconds, "bad" if bad else "good")
 
 
@@ -59,6 +62,19 @@ def _slots(slots: Sequence[SlotView], place: Place, now: datetime) -> Html:
         for one in slots
     ]
     return _table(("Slot", "Approved", "Since", "*Story"), rows, "no version is approved for any slot yet")
+
+
+def _dropped(dropped: Sequence[Dropped], now: datetime) -> Html:
+    rows = [
+        element(
+            "tr",
+            element("th", one.reason, element("span", visible(one.newest), class_="sub"), scope="row", class_="what"),
+            element("td", f"{one.count:,}", class_="num"),
+            element("td", _two_lines(one.at, now)),
+        )
+        for one in dropped
+    ]
+    return _table(("Why, and the last of them", "Events", "Last"), rows, "")
 
 
 def _counts(view: StatusView) -> Html:

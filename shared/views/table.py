@@ -5,12 +5,13 @@ from datetime import datetime
 
 from shared.domain.usecase import UseCase
 from shared.domain.verdicts import Severity, Verdict
+from shared.notes import Dropped
 from shared.ports import ParkedMessage
 from shared.views.document import use_case_line
 from shared.views.remedies import Remedy, of_parked
 from shared.views.sentences import many
 from shared.views.states import State
-from shared.views.status import StatusView
+from shared.views.status import DAYS, StatusView
 from shared.views.story import Moment, Note, StoryView
 from shared.views.terminal import Cell, Terminal, grid, wrapped
 from shared.views.text import ago, span, utc, visible
@@ -86,6 +87,9 @@ def status_text(view: StatusView, terminal: Terminal) -> str:
     counts = " · ".join(f"{count} {state}" for state, count in view.counts.items() if count)
     lines += ["", terminal.paint("Stories", "bold") + (f"  {counts}" if counts else "")]
     lines += _stories(view.stories, terminal, view.at) or ["  nothing arrived yet"]
+    if view.dropped:
+        lines += ["", f"{terminal.paint('Dropped', 'bold')}  no arrivals, in the last {many(DAYS, 'day')}"]
+        lines += _dropped(view.dropped, terminal, view.at)
     return "\n".join(lines)
 
 
@@ -144,6 +148,19 @@ def _stories(stories: Sequence[StoryView], terminal: Terminal, now: datetime) ->
         for one in stories
     ]
     return grid(rows, terminal, elastic=(2, 5))
+
+
+def _dropped(dropped: Sequence[Dropped], terminal: Terminal, now: datetime) -> list[str]:
+    rows = [
+        [
+            Cell(f"  {one.count:,}"),
+            Cell(one.reason, ("bold",)),
+            Cell(f"last {ago(one.at, now)}"),
+            Cell(visible(one.newest), ("dim",), is_path=True),
+        ]
+        for one in dropped
+    ]
+    return grid(rows, terminal, elastic=(3,))
 
 
 def _remedies(

@@ -13,6 +13,8 @@ BLOB_CREATED = "Microsoft.Storage.BlobCreated"
 
 def decode_blob_created(event_id: str, event_type: str, data: Mapping[str, Any]) -> BlobCreated | None:
     """The event, or None for one of another type. Raises Malformed, naming the field."""
+    if not event_type:
+        raise Malformed(f"event {event_id}: neither Event Grid's schema nor a CloudEvent in structured mode: no type")
     if event_type != BLOB_CREATED:
         return None
     if not isinstance(data, Mapping):

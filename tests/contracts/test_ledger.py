@@ -21,6 +21,7 @@ from shared.adapters.sqlite import SqliteLedger
 from shared.domain.facts import KINDS, Fact
 from shared.domain.verdicts import RunResult
 from shared.errors import Conflict, Unreachable
+from shared.notes import Entry
 from shared.ports import Approval, ParkedMessage
 
 AT = datetime(2026, 1, 31, 3, 0, tzinfo=UTC)
@@ -116,6 +117,38 @@ class LedgerContract(ABC):
         assert ledger.unsettled() == ["s1"]
         ledger.record([fact("TrainingFinished", "s1")])
         assert ledger.unsettled() == []
+
+    def test_entry_is_noted_once_and_the_highest_come_first(self, ledger: AnyLedger) -> None:
+        first = Entry(scope="trainings/x#1", number=9, story="s1", at=AT, text="why")
+        assert ledger.note(first)
+        assert not ledger.note(replace(first, story="s2", at=AT + timedelta(days=1)))
+        later = [replace(first, number=number, story="s2") for number in (10, 8, 2_000_000_000_000_000)]
+        named = replace(first, number=10, name="landing/flights/é?.csv")
+        assert [ledger.note(one) for one in [*later, named]] == [True] * 4
+        assert ledger.note(replace(first, scope="trainings/x"))
+        assert ledger.noted("trainings/x#1", 9) == [later[2], later[0], named, first, later[1]]
+        assert ledger.noted("trainings/x#1", 2) == [later[2], later[0]]
+        assert ledger.noted("trainings/y", 9) == []
+
+    def test_one_of_many_who_note_the_same_number_is_first(self, ledger: AnyLedger) -> None:
+        entries = [Entry(scope="trainings/x", number=1, story=f"s{index}", at=AT) for index in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            first = list(pool.map(ledger.note, entries))
+        assert first.count(True) == 1
+        assert ledger.noted("trainings/x", 9) == [entries[first.index(True)]]
+
+    def test_what_was_dropped_is_counted_by_day_and_reason(self, ledger: AnyLedger) -> None:
+        told = [("empty", "a", 0), ("marker", "b", 0), ("empty", "c", 0), ("empty", "d", 24), ("empty", "e", -24)]
+        for reason, what, hours in told:
+            ledger.count_dropped(reason, what, AT + timedelta(hours=hours))
+        found = ledger.dropped(AT.date())
+        assert [(one.day.day, one.reason, one.count, one.newest) for one in found] == [
+            (1, "empty", 1, "d"),
+            (31, "empty", 2, "c"),
+            (31, "marker", 1, "b"),
+        ]
+        assert found[1].at == AT
+        assert len(ledger.dropped((AT - timedelta(days=1)).date())) == 4
 
     def test_approval_is_set_and_replaced_by_its_etag(self, ledger: AnyLedger) -> None:
         assert ledger.approved("flight_delays", "champion") is None

@@ -57,6 +57,15 @@ class _Reopening:
         return getattr(self._open(), name)
 
 
+def test_counts_of_several_processes_add_up(endpoint: str) -> None:
+    """Each has a row of its own to write, so none overwrites another's."""
+    prefix = f"t{uuid.uuid4().hex[:12]}"
+    for what in ("a", "b", "c"):
+        opened(endpoint, prefix).count_dropped("empty", what, AT)
+    (found,) = opened(endpoint, prefix).dropped(AT.date())
+    assert found.count == 3
+
+
 def test_it_agrees_with_the_one_in_memory(endpoint: str) -> None:
     """The state machine that compares the laptop's ledger with the one in memory compares Azure's too."""
 

@@ -67,6 +67,7 @@ class Swept:
             ledger=self.ledger,
             approvals=self.ledger,
             parking=self.ledger,
+            tally=self.ledger,
             outbox=self,
             landing=MemoryLanding(),
             quality=MemoryQuality(),

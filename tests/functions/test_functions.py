@@ -73,6 +73,24 @@ def test_arrival_is_recorded_and_enqueued_once(
     assert [each["story"] for each in waiting("arrivals")].count(story) == 1
 
 
+def test_cloud_event_is_an_arrival_too(
+    invoke: Invoke, settings: Settings, ledger: SqliteLedger, waiting: Waiting
+) -> None:
+    """As Event Grid delivers it to a subscription whose delivery schema is CloudEvents 1.0: structured."""
+    story, event = _landed(settings, "flights/cloud.csv", "year\n2013\n")
+    cloud = {
+        "specversion": "1.0",
+        "type": event["eventType"],
+        "source": event["topic"],
+        **{name: event[name] for name in ("id", "subject", "data")},
+        "time": event["eventTime"],
+    }
+    for each in (cloud, event):
+        assert invoke("data_arrival", payloads.event_grid(each)).succeeded
+    assert [fact.kind for fact in ledger.story(story)] == ["DataArrived"]
+    assert [each["story"] for each in waiting("arrivals")].count(story) == 1
+
+
 def test_event_of_another_type_is_dropped(invoke: Invoke, settings: Settings, ledger: SqliteLedger) -> None:
     """A deletion is no arrival."""
     story, event = _landed(settings, "flights/deleted.csv", "year\n2013\n")

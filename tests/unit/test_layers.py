@@ -12,12 +12,13 @@ PROJECT = Path(__file__).parents[2]
 OURS = ("function_app", "functions", "shared", "local", "ops")
 LONG = {"shared/domain/facts.py"}  # every kind of fact, side by side: one idea
 
-CORE = ("shared.domain", "shared.ports", "shared.errors")
+CORE = ("shared.domain", "shared.ports", "shared.notes", "shared.errors")
 # What a module may import of ours: the longest prefix of its name counts. Its own package is always allowed.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "shared.errors": (),
     "shared.domain": ("shared.errors",),
     "shared.ports": ("shared.domain",),
+    "shared.notes": (),
     "shared.wire": ("shared.domain", "shared.errors"),
     "shared.steps": CORE,
     "shared.views": CORE,
@@ -53,6 +54,7 @@ STANDARD_LIBRARY_ONLY = (
     "shared.domain",
     "shared.errors",
     "shared.ports",
+    "shared.notes",
     "shared.steps",
     "shared.dispatch",
     "local.child",

@@ -1,41 +1,108 @@
 """From the event to the committed batch: what is no arrival, what is bad, what changed, what cannot succeed."""
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from shared.domain import facts as f
+from shared.domain.arrival import Drop
 from shared.domain.commands import CheckBatch, Queue, StartTraining
 from shared.domain.verdicts import Verdict
 from shared.errors import Unreachable
 from shared.ports import ParkedMessage
 from shared.wire import documents
 from shared.wire.event_grid import BLOB_CREATED
-from tests.ports import LANDING_URL, FakeClock
-from tests.world import BATCH, World
+from tests.ports import LANDING_URL, START, FakeClock
+from tests.world import BATCH, USE_CASE, World
+
+FLIGHTS = f"{LANDING_URL}/flights"
 
 
 @pytest.mark.parametrize(
-    ("url", "size"),
+    ("url", "size", "api", "reason"),
     [
-        (f"{LANDING_URL}/flights/2013-01.csv", 0),
-        (f"{LANDING_URL}/hotels/2013-01.csv", 10),
-        ("https://elsewhere.blob.core.windows.net/landing/flights/2013-01.csv", 10),
-        (f"{LANDING_URL}2/flights/2013-01.csv", 10),
+        (f"{FLIGHTS}/2013-01.csv", 0, "PutBlob", Drop.EMPTY),
+        (f"{FLIGHTS}/2013-01.csv", 0, "CreateFile", Drop.INCOMPLETE),
+        (f"{FLIGHTS}/2013-01.csv", 10, "SftpWrite", Drop.INCOMPLETE),
+        (f"{FLIGHTS}/2013-01.csv", 10, "AppendFile", Drop.INCOMPLETE),
+        (f"{FLIGHTS}/_SUCCESS", 0, "PutBlob", Drop.MARKER),
+        (f"{FLIGHTS}/_SUCCESS.csv", 10, "PutBlob", Drop.MARKER),
+        (f"{FLIGHTS}/_temporary/0/part-0.csv", 10, "PutBlob", Drop.TEMPORARY),
+        (f"{FLIGHTS}/.2013-01.csv", 10, "PutBlob", Drop.TEMPORARY),
+        (f"{FLIGHTS}/2013-01.csv.tmp", 10, "PutBlob", Drop.TEMPORARY),
+        (f"{FLIGHTS}/.2013-01.csv.crc", 10, "PutBlob", Drop.TEMPORARY),
+        (f"{FLIGHTS}/2013-01.csv.CRC", 10, "PutBlob", Drop.TEMPORARY),
+        (f"{FLIGHTS}/2013-01.txt", 10, "PutBlob", Drop.OTHER_SUFFIX),
+        (f"{FLIGHTS}/2013-01.csv.gz", 10, "PutBlob", Drop.OTHER_SUFFIX),
+        (f"{LANDING_URL}/hotels/2013-01.csv", 10, "PutBlob", Drop.NO_USE_CASE),
+        ("https://elsewhere.blob.core.windows.net/landing/flights/2013-01.csv", 10, "PutBlob", Drop.OTHER_PLACE),
+        (f"{LANDING_URL}2/flights/2013-01.csv", 10, "PutBlob", Drop.OTHER_PLACE),
     ],
-    ids=["empty", "of-no-use-case", "other-account", "other-container"],
 )
-def test_what_is_no_arrival_is_dropped(url: str, size: int) -> None:
+def test_what_is_no_arrival_is_dropped_and_counted(url: str, size: int, api: str, reason: Drop) -> None:
     world = World()
-    world.sluice.event("event", BLOB_CREATED, {"url": url, "eTag": "0x1", "contentLength": size})
+    for _ in range(2):
+        world.sluice.event("event", BLOB_CREATED, {"url": url, "eTag": "0x1", "contentLength": size, "api": api})
     assert (world.ledger.recent(10), world.outbox.sent, world.ledger.parked()) == ([], [], [])
+    assert [(one.reason, one.count) for one in world.ledger.dropped(START.date())] == [(reason, 2)]
+
+
+@pytest.mark.parametrize("api", ["PutBlob", "PutBlockList", "CopyBlob", "FlushWithClose", "SftpCommit"])
+def test_whole_file_is_an_arrival_whoever_wrote_it(api: str) -> None:
+    world = World()
+    data = {"url": f"{FLIGHTS}/2013-01.csv", "eTag": "0x1", "contentLength": 10, "api": api}
+    world.sluice.event("event", BLOB_CREATED, data)
+    assert [type(one) for one in world.outbox.sent] == [CheckBatch]
+
+
+def test_sftp_does_not_say_how_much_it_committed() -> None:
+    world = World()
+    data = {"url": f"{FLIGHTS}/2013-01.csv", "eTag": "0x1", "contentLength": 0, "api": "SftpCommit"}
+    world.sluice.event("event", BLOB_CREATED, data)
+    assert [type(one) for one in world.outbox.sent] == [CheckBatch]
+
+
+@pytest.mark.parametrize("file", ["flights/_delta_log/0.json", "flights/_SUCCESS"])
+def test_what_a_use_case_spells_out_is_no_temporary_name(file: str) -> None:
+    arrives = "landing/flights/_delta_log/*.json" if "delta" in file else "landing/flights/_SUCCESS"
+    world = World(use_case=replace(USE_CASE, data=replace(USE_CASE.data, arrives=arrives)))
+    data = {"url": f"{LANDING_URL}/{file}", "eTag": "0x1", "contentLength": 10, "api": "PutBlob"}
+    world.sluice.event("event", BLOB_CREATED, data)
+    assert [type(one) for one in world.outbox.sent] == [CheckBatch]
+
+
+def test_event_that_comes_again_weeks_later_is_no_new_arrival() -> None:
+    """The ledger remembers, not a window of the broker's: a fresh outbox has seen no message id."""
+    world = World()
+    story = world.land()
+    world.run()
+    facts, checks = world.keys(story), world.quality.checks
+    world.clock.advance(timedelta(days=40))
+    world.outbox = type(world.outbox)()
+    world.wire(USE_CASE)
+    url = f"{FLIGHTS}/2013-01.csv"
+    world.announce("flights/2013-01.csv", url, world.last(story, f.DataArrived).etag, 10)
+    world.deliver(len(world.pending) - 1)
+    assert (world.outbox.sent, world.keys(story), world.quality.checks) == ([], facts, checks)
 
 
 def test_event_of_another_type_is_dropped() -> None:
     world = World()
     world.sluice.event("event", "Microsoft.Storage.BlobDeleted", {"url": 1})
     assert (world.ledger.recent(10), world.ledger.parked()) == ([], [])
+    assert [one.reason for one in world.ledger.dropped(START.date())] == [Drop.OTHER_EVENT]
+
+
+def test_event_without_id_and_type_is_parked() -> None:
+    """A CloudEvent in binary mode looks so to the trigger."""
+    world = World()
+    for _ in range(2):
+        world.sluice.event(None, None, {"url": f"{LANDING_URL}/flights/x.csv"})
+    (parked,) = world.ledger.parked()
+    assert (parked.reason, bool(parked.message_id)) == ("malformed", True)
 
 
 @pytest.mark.parametrize("data", [{"url": f"{LANDING_URL}/flights/x.csv"}, None, {"url": object()}])

@@ -293,7 +293,10 @@ def test_two_use_cases_do_not_share_files_or_models(folder: Path, tmp_path: Path
         usecase.load(tmp_path)
     assert str(caught.value).splitlines() == [
         f"{tmp_path}: two use cases have the training.model 'flight_delays': give each its own",
-        f"{tmp_path}: two use cases have the data.arrives 'landing/flights/*.csv': give each its own",
+        (
+            f"{tmp_path}: data.arrives of flight_delays and other overlap: 'landing/flights/a.csv' would be both's:"
+            " tell landing/flights/*.csv and landing/flights/*.csv apart, such as by a folder for each"
+        ),
     ]
 
 

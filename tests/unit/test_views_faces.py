@@ -17,7 +17,7 @@ from shared.views import document, table
 from shared.views.page import Place, fault_page, nothing_found_page
 from shared.views.remedies import remedies
 from shared.views.states import State
-from shared.views.status import StatusView, status_view
+from shared.views.status import StatusView, dropped_lately, status_view
 from shared.views.status_page import status_page
 from shared.views.story import StoryView, story_view
 from shared.views.story_page import story_page
@@ -35,6 +35,9 @@ STORIES = [seeds.DONE, seeds.REJECTED, seeds.BY_HAND, seeds.QUARANTINED, seeds.R
 def _seeded() -> MemoryLedger:
     ledger = MemoryLedger()
     seeds.seed(ledger, NOW)
+    for reason, what, days in (("empty", "landing/<x>.csv", 1), ("empty", "landing/y.csv", 0), ("marker", "_S", 2)):
+        ledger.count_dropped(reason, what, NOW - timedelta(days=days))
+    ledger.count_dropped("empty", "long ago", NOW - timedelta(days=8))
     return ledger
 
 
@@ -42,7 +45,8 @@ LEDGER = _seeded()
 
 
 def _status() -> StatusView:
-    return status_view(LEDGER, LEDGER, LEDGER, now=NOW, tracking_uri=MLFLOW)
+    dropped = dropped_lately(LEDGER, NOW)
+    return status_view(LEDGER, LEDGER, LEDGER, now=NOW, tracking_uri=MLFLOW, dropped=dropped)
 
 
 def _story(story: str) -> StoryView:
@@ -301,3 +305,13 @@ def test_later_is_older() -> None:
     """Relative times are reckoned from the view's own now."""
     view = status_view(LEDGER, LEDGER, LEDGER, now=NOW + timedelta(days=3))
     assert "3 days ago" in table.status_text(view, Terminal())
+
+
+def test_status_counts_what_was_no_arrival_in_the_last_week() -> None:
+    told = document.status_document(_status())
+    assert [(one["reason"], one["count"], one["newest"]) for one in told["dropped"]] == [
+        ("empty", 2, "landing/y.csv"),
+        ("marker", 1, "_S"),
+    ]
+    assert "2  empty   last just now    landing/y.csv" in table.status_text(_status(), Terminal())
+    assert "No arrivals, in the last 7 days" in status_page(_status(), PLACE)
