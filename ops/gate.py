@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from ops.output import Output
 from ops.source import NothingFound, ledger_of, settings_of
 from shared import gate_file
-from shared.domain import identity
+from shared.domain import first_version, identity
 from shared.errors import Misconfigured
 from shared.views import gate as views
 from shared.views.text import visible
@@ -44,8 +44,12 @@ def check(options: argparse.Namespace, output: Output) -> int:
         policy = gate_file.load_policy(options.file)
     except Misconfigured as error:
         faults = str(error).splitlines()
-        output.show("\n".join([*faults, f"{len(faults)} faults"]), {"faults": faults, "rules": []})
+        output.show("\n".join([*faults, f"{len(faults)} faults"]), {"faults": faults, "warnings": [], "rules": []})
         return OTHERWISE
+    warnings = [text] if (text := first_version.warning(policy)) else []
     lines = [f"✓ {rule.name} ({rule.severity}): {rule.why}" for rule in policy.rules]
-    output.show("\n".join(map(visible, lines)), {"faults": [], "rules": [rule.name for rule in policy.rules]})
+    told = map(visible, [*lines, *(f"! {each}" for each in warnings)])
+    output.show(
+        "\n".join(told), {"faults": [], "warnings": warnings, "rules": [rule.name for rule in policy.rules]}
+    )  # fmt: skip
     return WELL

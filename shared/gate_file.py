@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from shared.domain import identity
+from shared.domain.first_version import only_compared
 from shared.domain.people import ApprovalRule
-from shared.domain.policy import Condition, Policy, Rule
+from shared.domain.policy import Condition, NoChampion, Policy, Rule
 from shared.domain.rules import fault_of
 from shared.domain.verdicts import Severity
 from shared.errors import Misconfigured
@@ -46,6 +47,9 @@ class RuleFile(Section):
 class GateFile(Section):
     version: int = Field(ge=1, le=1, description="version of the file's format")
     rules: list[RuleFile] = Field(min_length=1)
+    no_champion: NoChampion = Field(
+        default=NoChampion.REFUSE, description="of a first version that the rules could only compare: refuse or accept"
+    )
     approvals: list[ApprovalSection] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -58,7 +62,17 @@ class GateFile(Section):
             raise ValueError(f"approvals ask a role twice: {', '.join(twice)}: give it one quorum")
         if not any(rule.severity is Severity.BLOCKING for rule in self.rules):
             raise ValueError("no rule is blocking, so everything would be promoted: make one blocking")
+        if self.no_champion is NoChampion.REFUSE and (names := only_compared(self.policy(""))):
+            raise ValueError(
+                f"no blocking rule bounds {', '.join(names)} on its own, so nothing says how bad the first version may"
+                " be: add a rule with at_most or at_least, or write no_champion: accept to take the first as it is"
+            )
         return self
+
+    def policy(self, fingerprint: str) -> Policy:
+        """As the core sees it."""
+        rules = tuple(Rule(**rule.model_dump()) for rule in self.rules)
+        return Policy(rules=rules, fingerprint=fingerprint, no_champion=self.no_champion)
 
 
 def read_gate(file: Path, faults: list[str]) -> tuple[Policy, tuple[ApprovalRule, ...]] | None:
@@ -66,9 +80,7 @@ def read_gate(file: Path, faults: list[str]) -> tuple[Policy, tuple[ApprovalRule
     found = read(file, GateFile, faults)
     if found is None:
         return None
-    rules = tuple(Rule(**rule.model_dump()) for rule in found.rules)
-    policy = Policy(rules=rules, fingerprint=identity.fingerprint(file.read_text()))
-    return policy, tuple(one.rule() for one in found.approvals)
+    return found.policy(identity.fingerprint(file.read_text())), tuple(one.rule() for one in found.approvals)
 
 
 def load_policy(file: Path) -> Policy:

@@ -5,7 +5,7 @@ Every method of every port may raise Unreachable (transient). Adapters keep the 
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -200,7 +200,7 @@ class Jobs(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelVersion:
-    """A version in the registry, and the metrics that its run logged (none where it has no run).
+    """A version in the registry, and the metrics and parameters that its run logged (none where it has no run).
 
     `author` is who asked for it: its tag `sluice.requester`, else who ran its run; "" where nobody is known.
     """
@@ -210,6 +210,7 @@ class ModelVersion:
     mlflow_run_id: str
     tags: dict[str, str]
     metrics: dict[str, float]
+    parameters: dict[str, str] = field(default_factory=dict)
     author: str = ""
 
 

@@ -234,6 +234,12 @@ FULL = Description(
 NOTHING = Description(evidence={}, model={}, signature=False, input_example=False, libraries_pinned=False)
 
 
+def measured(champion: str) -> dict[str, str]:
+    """The parameters by which a run of ours says which rows it measured the version on, and the champion."""
+    compared = {"champion.version": champion, "champion.holdout.fingerprint": "2-f00d"} if champion else {}
+    return {"holdout.fingerprint": "2-f00d", **compared}
+
+
 @dataclass
 class MemoryRegistry:
     """Registry: tells `listener` of what MLflow would send a webhook for (entity, action, data)."""
@@ -246,7 +252,7 @@ class MemoryRegistry:
     descriptions: dict[tuple[str, str], Description] = field(default_factory=dict)
 
     def register(self, model: str, *, tags: dict[str, str], metrics: dict[str, float], run_id: str = "") -> str:
-        """What a training, or a colleague, does."""
+        """What a training, or a colleague, does. Its run says that the champion was measured on the same rows."""
         versions = self.models.setdefault(model, {})
         version = str(len(versions) + 1)
         versions[version] = ModelVersion(
@@ -255,6 +261,7 @@ class MemoryRegistry:
             mlflow_run_id=run_id,
             tags=dict(tags),
             metrics=dict(metrics),
+            parameters=measured(tags.get("sluice.champion_version", "")) if run_id else {},
             author=tags.get("sluice.requester", ""),
         )
         self.listener("model_version", "created", {"name": model, "version": version})

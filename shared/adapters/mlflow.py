@@ -108,24 +108,25 @@ class MlflowRegistry:
         with self._may_be_gone() as client:
             found = client.get_model_version(model, version)
             run_id = found.run_id or found.tags.get("sluice.mlflow_run_id", "")
-            metrics, user = self._run(run_id)
+            metrics, parameters, user = self._run(run_id)
             return ModelVersion(
                 model=model,
                 version=version,
                 mlflow_run_id=run_id,
                 tags=dict(found.tags),
                 metrics=metrics,
+                parameters=parameters,
                 author=found.tags.get("sluice.requester", "") or user,
             )
         return None
 
-    def _run(self, run_id: str) -> tuple[dict[str, float], str]:
-        """Its metrics, and who ran it."""
+    def _run(self, run_id: str) -> tuple[dict[str, float], dict[str, str], str]:
+        """Its metrics and parameters, and who ran it."""
         if run_id:
             with self._may_be_gone() as client:
                 data = client.get_run(run_id).data
-                return dict(data.metrics), str(data.tags.get("mlflow.user", ""))
-        return {}, ""
+                return dict(data.metrics), dict(data.params), str(data.tags.get("mlflow.user", ""))
+        return {}, {}, ""
 
     def versions(self, model: str) -> Sequence[str]:
         return sorted((str(one.version) for one in self._search(model)), key=int)

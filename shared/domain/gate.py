@@ -5,8 +5,9 @@ Numbers are decimals made from the text of the float that was logged, so that 0.
 
 from dataclasses import dataclass
 
+from shared.domain import first_version
 from shared.domain.policy import Evidence, Policy, RuleOutcome
-from shared.domain.rules import outcome
+from shared.domain.rules import has_no_champion, outcome
 from shared.domain.verdicts import Severity, Verdict, together
 
 
@@ -37,6 +38,8 @@ class Judgement:
 def judge(policy: Policy, evidence: Evidence) -> Judgement:
     """Judge the evidence by the policy. Pure, total, and independent of the order of the rules."""
     outcomes = tuple(outcome(rule, evidence) for rule in policy.rules)
+    if has_no_champion(evidence) and (first := first_version.outcome(policy)):
+        outcomes = (*outcomes, first)
     return Judgement(outcomes=outcomes if evidence.trained_by_us else (_BY_HAND, *outcomes))
 
 

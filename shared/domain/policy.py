@@ -51,12 +51,20 @@ class Rule:
     expression: str = ""
 
 
+class NoChampion(StrEnum):
+    """What becomes of a first version that the rules could only compare: `refuse`, or `accept` it as it is."""
+
+    REFUSE = "refuse"
+    ACCEPT = "accept"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     """The gate of a use case, with the fingerprint of the file it came from."""
 
     rules: tuple[Rule, ...]
     fingerprint: str
+    no_champion: NoChampion = NoChampion.REFUSE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +74,9 @@ class Evidence:
     `conditions` says for each condition why it does not hold, or "". `artefacts` are files and their sizes in bytes.
     `metrics` are the challenger's, `champion_metrics` the champion's, measured by the challenger's run on the same
     held-out rows. `champion_version` is the version they belong to ("" for none), `approved_version` the version that
-    is approved now. A version that no training of ours made proves nothing: its numbers are whatever its author wrote.
+    is approved now. `holdout` tells which rows the challenger was measured on, `champion_holdout` which the champion
+    was; "" where the run does not say, and then nothing is compared. A version that no training of ours made proves
+    nothing: its numbers are whatever its author wrote.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -76,6 +86,8 @@ class Evidence:
     champion_metrics: Mapping[str, float] = field(default_factory=dict)
     champion_version: str = ""
     approved_version: str = ""
+    holdout: str = ""
+    champion_holdout: str = ""
     trained_by_us: bool = True
 
     def lasting(self) -> Self:

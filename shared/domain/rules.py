@@ -11,6 +11,8 @@ from shared.domain.verdicts import Verdict
 CHAMPION = "champion."
 """How an expression names the champion's metric."""
 
+NO_CHAMPION = "no champion yet: the absolute rules decide"
+
 
 @dataclass(frozen=True)
 class _CannotSayError(Exception):
@@ -145,14 +147,32 @@ def _spread(rule: Rule, evidence: Evidence) -> tuple[bool, str]:
     return apart <= rule.spread_at_most, f"{seen} {_label(rule, high)} {_short(values[high])}"
 
 
-def _against_champion(rule: Rule, evidence: Evidence) -> tuple[bool, str]:
-    challenger = {name: _number(evidence.metrics, name) for name in _asked_for(rule, evidence.metrics)}
-    if not evidence.approved_version and not evidence.champion_version:
-        return True, "no champion yet: the absolute rules decide"
+def has_no_champion(evidence: Evidence) -> bool:
+    """Is none approved, and was none when it was trained?"""
+    return not evidence.approved_version and not evidence.champion_version
+
+
+def _demand_comparable(evidence: Evidence) -> None:
+    """The champion's numbers are of the version that is approved now, on the rows that the challenger was measured on:
+    by the word of the run that measured both. Raises _CannotSayError.
+    """
     if evidence.champion_version != evidence.approved_version:
         compared = f"version {evidence.champion_version}" if evidence.champion_version else "no champion"
         seen = f"compared with {compared}, approved is {evidence.approved_version or '-'}"
         raise _CannotSayError("other-champion", seen)
+    if not evidence.holdout or not evidence.champion_holdout:
+        whose = "the version" if not evidence.holdout else f"champion {evidence.champion_version}"
+        raise _CannotSayError("other-rows", f"the run does not say on which held-out rows {whose} was measured")
+    if evidence.holdout != evidence.champion_holdout:
+        champion = f"champion {evidence.champion_version} on {evidence.champion_holdout}"
+        raise _CannotSayError("other-rows", f"measured on rows {evidence.holdout}, {champion}")
+
+
+def _against_champion(rule: Rule, evidence: Evidence) -> tuple[bool, str]:
+    challenger = {name: _number(evidence.metrics, name) for name in _asked_for(rule, evidence.metrics)}
+    if has_no_champion(evidence):
+        return True, NO_CHAMPION
+    _demand_comparable(evidence)
     names = sorted({*challenger, *(_asked_for(rule, evidence.champion_metrics) if rule.slices else ())})
     champion = {name: _number(evidence.champion_metrics, name, whose="champion: ") for name in names}
     challenger |= {name: _number(evidence.metrics, name) for name in names if name not in challenger}
@@ -195,14 +215,12 @@ def _expression(rule: Rule, evidence: Evidence) -> tuple[bool, str]:
     numbers = {**evidence.metrics, **{CHAMPION + name: value for name, value in evidence.champion_metrics.items()}}
     asked = sorted(expressions.names(tree))
     if any(name.startswith(CHAMPION) for name in asked):
-        if not evidence.approved_version and not evidence.champion_version:
+        if has_no_champion(evidence):
             for name in asked:
                 if not name.startswith(CHAMPION):
                     _number(numbers, name)
-            return True, "no champion yet: the absolute rules decide"
-        if evidence.champion_version != evidence.approved_version:
-            seen = f"compared with {evidence.champion_version or 'no champion'}"
-            raise _CannotSayError("other-champion", f"{seen}, approved is {evidence.approved_version or '-'}")
+            return True, NO_CHAMPION
+        _demand_comparable(evidence)
     values = {name: _number(numbers, name) for name in asked}
     try:
         holds = expressions.holds(tree, values.__getitem__)

@@ -13,6 +13,9 @@ from shared.ports import Approval, Artefacts, Description, ModelVersion
 CHAMPION_PREFIX = "champion."
 """The challenger's run logs the champion's metrics, measured on the same rows, under this prefix."""
 
+HOLDOUT, CHAMPION_HOLDOUT, CHAMPION_VERSION = "holdout.fingerprint", "champion.holdout.fingerprint", "champion.version"
+"""Parameters of the run: on which rows it measured whom. Unlike a tag, nobody can change a parameter afterwards."""
+
 OURS = {"sluice.verdict", "sluice.decision"}
 """Tags that say what was decided: no evidence for it."""
 
@@ -31,8 +34,10 @@ def gather(
         artefacts=stored.evidence,
         conditions=_conditions(version, stored, told),
         champion_metrics=champion,
-        champion_version=version.tags.get("sluice.champion_version", ""),
+        champion_version=version.parameters.get(CHAMPION_VERSION) or version.tags.get("sluice.champion_version", ""),
         approved_version=approval.version if approval else "",
+        holdout=version.parameters.get(HOLDOUT, ""),
+        champion_holdout=version.parameters.get(CHAMPION_HOLDOUT, ""),
         trained_by_us=stories.last(told, TrainingStarted) is not None,
     )
 

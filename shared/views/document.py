@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from shared.domain import first_version
 from shared.domain.usecase import UseCase
 from shared.ports import ParkedMessage
 from shared.views.remedies import Remedy
@@ -145,6 +146,7 @@ def use_case_line(one: UseCase) -> Document:
         "silver": one.data.table,
         "gold": one.scoring.table,
         "part_by": one.scoring.part_by,
+        "warnings": [text] if (text := first_version.warning(one.gate.policy)) else [],
     }
 
 

@@ -120,6 +120,7 @@ def _use_case(one: UseCase, terminal: Terminal) -> str:
         f"{terminal.paint('✓', 'green')} {terminal.paint(one.name, 'bold')}: {visible(one.data.arrives)} is checked by"
         f" {many(read['expectations'], 'expectation')} into {read['silver']}; {read['model']} has to pass"
         f" {many(read['rules'], 'rule')} to be {read['slot']}; it scores {read['gold']} by {visible(read['part_by'])}"
+        + "".join(f"\n{terminal.paint('!', 'yellow')} {visible(each)}" for each in read["warnings"])
     )
 
 

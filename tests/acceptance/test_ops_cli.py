@@ -288,6 +288,26 @@ def test_usecase_check_names_every_fault(operator: Operator) -> None:
     assert operator.runs("usecase", "check", "nowhere").returncode == 1
 
 
+def test_gate_check_of_a_policy_that_only_compares(operator: Operator) -> None:
+    """Refused, as any first version would pass; where the owner accepts that, it is said."""
+    file = operator.folder / "gate.yml"
+    rules = "rules:\n  - {name: r, why: w, metric: rmse, at_most_percent_worse: 1}\n"
+    file.write_text(f"version: 1\n{rules}")
+    ended = operator.runs("gate", "check", str(file))
+    assert ended.returncode == 1
+    assert "no blocking rule bounds rmse on its own" in ended.stdout
+    file.write_text(f"version: 1\nno_champion: accept\n{rules}")
+    ended = operator.runs("gate", "check", str(file))
+    assert ended.returncode == 0
+    assert "! no blocking rule bounds rmse on its own: the first version is taken as it is" in ended.stdout
+    assert json.loads(operator.runs("gate", "check", str(file), "--json").stdout)["warnings"]
+    folder = operator.folder / "usecases/flight_delays"
+    shutil.copytree(PROJECT / "usecases/flight_delays", folder)
+    shutil.copy(file, folder / "gate.yml")
+    ended = operator.runs("usecase", "check")
+    assert (ended.returncode, "! no blocking rule bounds rmse" in ended.stdout) == (0, True)
+
+
 def test_without_settings_it_says_what_to_do(operator: Operator) -> None:
     """And names the stack that lives in another folder."""
     stack = operator.folder / ".sluice/demo"

@@ -146,6 +146,11 @@ def test_the_run_tells_what_was_done_on_which_data(laptop: Laptop, trained: list
     assert run.data.params["model.max_iter"] == "150"
     held_out = int(run.data.metrics["rows.holdout"])
     assert re.fullmatch(rf"{held_out}-[0-9a-f]{{16}}", run.data.params["holdout.fingerprint"])
+    assert run.data.params["champion.version"] == "1"
+    assert run.data.params["champion.holdout.fingerprint"] == run.data.params["holdout.fingerprint"]
+    alone = client.get_run(client.get_model_version(MODEL, "1").run_id or "").data.params
+    assert alone["holdout.fingerprint"] != run.data.params["holdout.fingerprint"]
+    assert [name for name in alone if name.startswith("champion.")] == []
     assert run.inputs
     (dataset,) = run.inputs.dataset_inputs
     assert json.loads(dataset.dataset.source) == {"path": laptop.silver, "delta_table_version": 2}

@@ -24,7 +24,7 @@ from shared.errors import Refused
 from shared.steps.roll_back import history
 from shared.wire.documents import encode_command
 from tests.contracts.ml_laptop import server
-from tests.ports import FakeClock, MemoryJobs, MemoryLake, MemoryLanding, MemoryQuality
+from tests.ports import FakeClock, MemoryJobs, MemoryLake, MemoryLanding, MemoryQuality, measured
 from tests.world import SETTINGS, SLOT, USE_CASE, WORKSPACE
 
 
@@ -109,6 +109,8 @@ class Swept:
         self.ledger.record([replace(one, story=story, at=self.clock.now()) for one in examples])
         run = client.create_run("0")
         client.log_metric(run.info.run_id, "rmse", rmse)
+        for name, value in measured(champion).items():
+            client.log_param(run.info.run_id, name, value)
         if champion:
             client.log_metric(run.info.run_id, "champion.rmse", 21.0)
         client.set_terminated(run.info.run_id)

@@ -1,5 +1,6 @@
 """Each kind of rule on cases written out: what is asked, what is seen, and the verdict."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 
 from shared.domain import expressions
 from shared.domain.expressions import ExpressionError
+from shared.domain.first_version import only_compared, warning
 from shared.domain.gate import judge
-from shared.domain.policy import Condition, Evidence, Policy, Rule
+from shared.domain.policy import Condition, Evidence, NoChampion, Policy, Rule
 from shared.domain.rules import fault_of, outcome
 from shared.domain.verdicts import Severity, Verdict
 
@@ -51,6 +53,8 @@ EVIDENCE = Evidence(
     },
     champion_version="1",
     approved_version="1",
+    holdout="5000-ab",
+    champion_holdout="5000-ab",
     tags={"reviewed_by": "risk", "empty": ""},
     artefacts={"model_card.md": 900, "empty.json": 0},
     conditions={"signature": "", "input_example": "the model has none"},
@@ -186,6 +190,70 @@ def test_against_a_champion(asked: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "seen"),
+    [
+        ({"holdout": ""}, "the run does not say on which held-out rows the version was measured"),
+        ({"champion_holdout": ""}, "the run does not say on which held-out rows champion 1 was measured"),
+        ({"champion_holdout": "5000-cd"}, "measured on rows 5000-ab, champion 1 on 5000-cd"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"metric": "rmse", "at_most_worse": "1"},
+        {"metric": "rmse", "slices": "origin", "at_most_percent_worse": "50"},
+        {"expression": "rmse <= champion.rmse"},
+    ],
+    ids=str,
+)
+def test_a_comparison_over_other_rows_says_nothing(asked: dict[str, Any], said: dict[str, Any], seen: str) -> None:
+    """However good the numbers are. A bound of its own asks for no rows."""
+    other = replace(EVIDENCE, **said)
+    found = outcome(rule(**asked), other)
+    assert outcome(rule(**asked), EVIDENCE).verdict is PASSED
+    assert (found.verdict, found.cause) == (MISCONFIGURED, "other-rows")
+    assert found.seen == seen
+    assert outcome(rule(metric="rmse", at_most="30"), other).verdict is PASSED
+
+
+COMPARED: dict[str, Any] = {"metric": "rmse", "slices": "origin", "at_most_percent_worse": "1"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "unbounded"),
+    [
+        ([COMPARED], ["rmse"]),
+        ([COMPARED, {"condition": Condition.SIGNATURE}, {"artefact": "model_card.md"}], ["rmse"]),
+        ([COMPARED, {"metric": "model.bytes", "at_most": "9"}], ["rmse"]),
+        ([COMPARED, {"metric": "rmse", "slices": "origin", "spread_at_most": "9"}], ["rmse"]),
+        ([COMPARED, {"metric": "rmse", "at_most": "30", "severity": Severity.WARNING}], ["rmse"]),
+        ([{"expression": "rmse <= champion.rmse and r2 <= 5"}], ["rmse"]),
+        ([COMPARED, {"metric": "rmse", "at_most": "30"}], []),
+        ([COMPARED, {"metric": "rmse", "slices": "origin", "at_most": "30"}], []),
+        ([COMPARED, {"expression": "rmse <= 30"}], []),
+        ([{"expression": "rmse <= champion.rmse"}, {"metric": "rmse", "at_most": "30"}], []),
+        ([{**COMPARED, "severity": Severity.WARNING}, {"condition": Condition.SIGNATURE}], []),
+    ],
+    ids=str,
+)
+def test_first_version_needs_a_bound_of_its_own(rules: list[dict[str, Any]], unbounded: list[str]) -> None:
+    """Where blocking rules only compare, the first version does not pass in silence."""
+    some = tuple(replace(rule(**each), name=f"r{index}") for index, each in enumerate(rules))
+    policy = Policy(rules=some, fingerprint="")
+    assert only_compared(policy) == unbounded
+    assert bool(warning(policy)) == bool(unbounded)
+    alone = replace(EVIDENCE, champion_version="", approved_version="", champion_metrics={})
+    causes = [one.cause for one in judge(policy, alone).outcomes]
+    assert ("no-champion" in causes) == bool(unbounded)
+    assert (judge(policy, alone).verdict is MISCONFIGURED) == bool(unbounded)
+    accepting = judge(replace(policy, no_champion=NoChampion.ACCEPT), alone)
+    assert accepting.verdict is not MISCONFIGURED
+    assert [one.verdict for one in accepting.outcomes if one.rule == "first_version"] == [FAILED] * bool(unbounded)
+    assert "no-champion" not in [one.cause for one in judge(policy, EVIDENCE).outcomes], "there is one"
+
+
+@pytest.mark.parametrize(
     ("text", "why"),
     [
         ("", "no expression"),
@@ -235,9 +303,7 @@ def test_a_better_number_never_fails_where_a_worse_one_passed(
     asked: dict[str, Any] = {"metric": "m", "higher_is_better": higher, bound: Decimal(5)}
 
     def verdict(value: float) -> Verdict:
-        evidence = Evidence(
-            metrics={"m": value}, champion_metrics={"m": champion}, champion_version="1", approved_version="1"
-        )
+        evidence = replace(EVIDENCE, metrics={"m": value}, champion_metrics={"m": champion})
         return outcome(Rule(name="r", why="", **asked), evidence).verdict
 
     assert verdict(better) is PASSED or verdict(worse) is not PASSED

@@ -1,6 +1,7 @@
 """The gate and the slot: what is promoted, what is rejected, and what is put back."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -62,6 +63,31 @@ def test_version_noticeably_worse_than_the_champion_is_rejected() -> None:
     story = world.land("flights/2013-02.csv")
     world.run()
     assert "no_worse" in world.last(story, f.VersionRejected).reason
+    assert world.registry.slot(MODEL, SLOT) == "1"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "cause"),
+    [
+        ({"champion.holdout.fingerprint": "other"}, "other-rows"),
+        ({"champion.holdout.fingerprint": ""}, "other-rows"),
+        ({"holdout.fingerprint": ""}, "other-rows"),
+        ({"champion.version": "7"}, "other-champion"),
+    ],
+    ids=str,
+)
+def test_comparison_that_the_run_does_not_vouch_for_promotes_nothing(parameters: dict[str, str], cause: str) -> None:
+    """Better numbers, compared with somebody else, or over other rows, whatever the version's tags say."""
+    world, _ = champion()
+    story = world.land("flights/2013-02.csv")
+    while not world.registry.models[MODEL].get("2"):
+        world.deliver() if world.pending else world.end_runs()
+    version = world.registry.models[MODEL]["2"]
+    world.registry.models[MODEL]["2"] = replace(version, parameters={**version.parameters, **parameters})
+    world.run()
+    judged = world.last(story, f.VersionJudged)
+    assert judged.verdict is Verdict.MISCONFIGURED
+    assert cause in [one.cause for one in judged.rules]
     assert world.registry.slot(MODEL, SLOT) == "1"
 
 

@@ -223,6 +223,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
             {"version": 1, "rules": [{**RULE, "severity": "warning"}]},
             "the file: Value error, no rule is blocking, so everything would be promoted: make one blocking",
         ),
+        (
+            {"version": 1, "rules": [{**RULE, "at_most": None, "at_most_worse": 1}]},
+            "the file: Value error, no blocking rule bounds rmse on its own, so nothing says how bad the first",
+        ),
         *[({"version": 1, "rules": [{**RULE, **changed}]}, f"rules.0{told}") for changed, told in WRONG],
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",

@@ -48,7 +48,7 @@ def train(parameters: TrainParameters) -> None:
             experiment=f"/Shared/{parameters.use_case}",
             name=f"{parameters.story} {parameters.generation}",
             tags=tags,
-            parameters=facts(use_case.training, data),
+            parameters=facts(use_case.training, data, parameters.champion_version),
             metrics=metrics,
             files=use_case.files,
             evidence=evidence(use_case.training, data, metrics, parameters),
@@ -128,15 +128,20 @@ def evidence(training: Training, data: Data, metrics: dict[str, float], paramete
     }
 
 
-def facts(training: Training, data: Data) -> dict[str, object]:
-    """What was done, for MLflow's parameters: the configuration, and which rows were held out."""
+def facts(training: Training, data: Data, champion_version: str) -> dict[str, object]:
+    """What was done, for MLflow's parameters: the configuration, which rows were held out, and that the champion was
+    measured on them too.
+    """
     times = pd.to_datetime(data.holdout[training.time])
+    rows = evaluate.fingerprint(data.holdout[[*training.key, training.time, training.target]])
+    compared = {"champion.version": champion_version, "champion.holdout.fingerprint": rows} if champion_version else {}
     return {
         **{name: value for name, value in training.model_dump().items() if name != "parameters"},
         **{f"model.{name}": value for name, value in training.parameters.items()},
         "holdout.from": times.min().isoformat(),
         "holdout.to": times.max().isoformat(),
-        "holdout.fingerprint": evaluate.fingerprint(data.holdout[[*training.key, training.time, training.target]]),
+        "holdout.fingerprint": rows,
+        **compared,
     }
 
 
