@@ -22,8 +22,9 @@ up: $(VENV)/.demo ## run the local stack until Ctrl-C
 test: $(VENV)/.test ## run all tests
 	@$(PY) -m pytest $(ARGS)
 
-bench: $(VENV)/.demo ## measure, side by side in one run; prints ratios
+bench: $(VENV)/bench/.installed ## measure, side by side in one run; prints ratios (ten minutes)
 	@$(PY) -m benchmarks.webhook
+	@PYTHONPATH=$(VENV)/bench $(PY) -m benchmarks.quality
 
 azurite: $(VENV)/azurite/.installed ## install Microsoft's storage emulator, so that tests run against it (needs npm)
 
@@ -41,6 +42,7 @@ lock: $(VENV)/bin/uv ## write the pinned requirements from pyproject.toml
 	@$(VENV)/bin/uv pip compile --quiet --python $(PY) --no-header --no-annotate pyproject.toml -o requirements.txt
 	@$(VENV)/bin/uv pip compile --quiet --python $(PY) --no-header --no-annotate -c requirements.txt --group local -o local/requirements.txt
 	@$(VENV)/bin/uv pip compile --quiet --python $(PY) --no-header --no-annotate -c requirements.txt -c local/requirements.txt --group test -o tests/requirements.txt
+	@$(VENV)/bin/uv pip compile --quiet --python $(PY) --no-header --no-annotate -c requirements.txt -c local/requirements.txt --group bench -o benchmarks/requirements.txt
 
 clean: ## remove the environment and the local stack's state
 	rm -rf $(VENV) .sluice .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -60,6 +62,11 @@ $(VENV)/.demo: $(VENV)/bin/uv requirements.txt local/requirements.txt ml/pyproje
 $(VENV)/.test: $(VENV)/.demo tests/requirements.txt
 	@echo "installing the test tools ..."
 	@$(INSTALL) -r tests/requirements.txt
+	@touch $@
+
+$(VENV)/bench/.installed: $(VENV)/.demo benchmarks/requirements.txt
+	@echo "installing what is compared with ..."
+	@$(INSTALL) --no-deps --target $(VENV)/bench -r benchmarks/requirements.txt
 	@touch $@
 
 $(VENV)/checkov/.installed: $(VENV)/bin/uv

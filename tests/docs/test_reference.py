@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from local.__main__ import _parser
 from local.home import PROJECT
 from shared import gate_file, usecase
+from shared.adapters.great_expectations import CLAIMED
 from shared.domain import facts
 from shared.domain.policy import Condition
 from shared.settings import Settings
@@ -108,3 +109,8 @@ def test_causes_and_conditions_are_there() -> None:
     }
     assert {"missing-metric", "by-hand", "bad-rule", "no-value"} <= causes
     assert [name for name in [*causes, *Condition] if f"`{name}`" not in page] == []
+
+
+def test_claimed_expectations_are_there() -> None:
+    text = (REFERENCE / "expectations.md").read_text()
+    assert set(re.findall(r"`(expect_\w+)`", text)) == {*CLAIMED, "expect_column_values_to_be_of_type"}
