@@ -95,6 +95,7 @@ class Home:
             ),
             "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{ports['mlflow']}",
             "DATABRICKS_WORKSPACE": WORKSPACE,
+            "OPS_URL": f"http://127.0.0.1:{ports['front']}/api/ops",
             "DATABRICKS_HOST": f"http://127.0.0.1:{ports['databricks']}/{WORKSPACE}",
             **{name: os.environ[name] for name in FROM_OUTSIDE if name in os.environ},
         }

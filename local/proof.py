@@ -6,6 +6,7 @@ from typing import Any
 from shared import bootstrap
 from shared.domain import facts as f
 from shared.domain import story as stories
+from shared.domain.description import BEGIN
 from shared.domain.verdicts import RunResult, Verdict
 from shared.ports import Ledger
 from shared.settings import Settings
@@ -74,6 +75,11 @@ class Proof:
         self.expect(f"version {version} promoted, as judged", promoted is not None, passed)
         self.expect(
             f"the verdict on version {version}", found.tags.get("sluice.verdict"), "promoted" if passed else "rejected"
+        )
+        self.expect(
+            f"the decision in the description of version {version}",
+            found.description.startswith(BEGIN) and judged is not None and judged.evidence in found.description,
+            True,
         )
         if version == "1":
             self.expect("the first version was promoted", passed, True)

@@ -23,6 +23,7 @@ from shared.adapters.table_service import from_endpoint
 from shared.adapters.table_storage import TableStorageLedger
 from shared.dispatch import Secrets, Sluice
 from shared.domain import commands as c
+from shared.domain.pages import Pages
 from shared.domain.people import Person
 from shared.domain.usecase import SlotKind, UseCases
 from shared.errors import Misconfigured
@@ -134,6 +135,7 @@ def wire(
     clock: Clock,
 ) -> Sluice:
     """Each step with its ports; tests call it with ports in memory."""
+    pages = Pages(mlflow=settings.mlflow_tracking_uri, ops=settings.ops_url)
     return Sluice(
         steps={
             c.CheckBatch: partial(
@@ -163,6 +165,7 @@ def wire(
                 registry=registry,
                 artefacts=artefacts,
                 clock=clock,
+                pages=pages,
             ),
             c.EnforceSlot: partial(
                 enforce_slot,
@@ -180,6 +183,7 @@ def wire(
                 registry=registry,
                 artefacts=artefacts,
                 clock=clock,
+                pages=pages,
             ),
             c.PlanScoring: partial(plan_scoring, use_cases=use_cases, ledger=ledger, lake=lake, clock=clock),
             c.ScorePart: partial(score_part, use_cases=use_cases, ledger=ledger, jobs=jobs, lake=lake, clock=clock),

@@ -223,8 +223,12 @@ class Registry(Protocol):
     def versions(self, model: str) -> Sequence[str]:
         """Every version of the model, oldest first; empty when there is no such model."""
 
-    def annotate(self, model: str, version: str, tags: dict[str, str]) -> None:
-        """Set the tags on the version; idempotent. A version that is gone is no error."""
+    def annotate(self, model: str, version: str, tags: dict[str, str], *, section: str = "") -> None:
+        """Make `section` the gate's part of the version's description, then set the tags; idempotent.
+
+        What others wrote in the description stays. One that the registry refuses is left out: the tags say the same.
+        A version that is gone is no error.
+        """
 
     def slot(self, model: str, slot: str) -> str:
         """The version that the slot points at, or ""; where a stage holds several, all, joined by commas."""

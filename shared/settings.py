@@ -120,6 +120,12 @@ class Settings(BaseSettings):
         description="what the forms of the ops page are signed with; without it nobody can answer there",
     )
 
+    ops_url: str = Field(
+        default="",
+        alias="OPS_URL",
+        description="address of the ops page, for links in the registry and in events; empty: no such links",
+    )
+
     reconcile_schedule: str = Field(
         default="0 */5 * * * *", alias="RECONCILE_SCHEDULE", description="when the sweep runs (NCrontab)"
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from shared.domain.description import placed
 from shared.domain.quality import CheckReport, ExpectationOutcome
 from shared.domain.usecase import DataSpec
 from shared.domain.verdicts import RunResult, Severity, Verdict
@@ -250,6 +251,7 @@ class MemoryRegistry:
     pointed: list[tuple[str, str, str]] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     descriptions: dict[tuple[str, str], Description] = field(default_factory=dict)
+    written: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def register(self, model: str, *, tags: dict[str, str], metrics: dict[str, float], run_id: str = "") -> str:
         """What a training, or a colleague, does. Its run says that the champion was measured on the same rows."""
@@ -280,9 +282,11 @@ class MemoryRegistry:
     def versions(self, model: str) -> Sequence[str]:
         return sorted(self.models.get(model, {}), key=int)
 
-    def annotate(self, model: str, version: str, tags: dict[str, str]) -> None:
+    def annotate(self, model: str, version: str, tags: dict[str, str], *, section: str = "") -> None:
         found = self.version(model, version)
         if found is not None:
+            if section:
+                self.written[model, version] = placed(self.written.get((model, version), ""), section)
             self.models[model][version] = replace(found, tags={**found.tags, **tags})
 
     def slot(self, model: str, slot: str) -> str:

@@ -1,5 +1,6 @@
 """The registry, through the MLflow client (mlflow-skinny is enough)."""
 
+import logging
 import os
 import threading
 import warnings
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters import entra
+from shared.domain.description import placed
 from shared.errors import Refused, Unreachable
 from shared.ports import Description, ModelVersion
 
@@ -141,10 +143,21 @@ class MlflowRegistry:
                 page = answer.token or ""
         return found
 
-    def annotate(self, model: str, version: str, tags: dict[str, str]) -> None:
+    def annotate(self, model: str, version: str, tags: dict[str, str], *, section: str = "") -> None:
+        if section:
+            try:
+                self._describe(model, version, section)
+            except Refused as refused:  # it must not hold up a promotion
+                logging.getLogger(__name__).warning("%s@%s keeps its description: %s", model, version, refused)
         with self._may_be_gone() as client:
             for key, value in tags.items():
                 client.set_model_version_tag(model, version, key, value[:TAG_LIMIT])
+
+    def _describe(self, model: str, version: str, section: str) -> None:
+        with self._may_be_gone() as client:
+            before = client.get_model_version(model, version).description or ""
+            if (text := placed(before, section)) != before:
+                client.update_model_version(model, version, text)
 
     def slot(self, model: str, slot: str) -> str:
         if (model, slot) in self._stages:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from shared.domain import identity
+from shared.domain import identity, people
 from shared.domain import story as stories
 from shared.domain.commands import Command, JudgeVersion, PlanScoring
 from shared.domain.facts import (
@@ -17,6 +17,7 @@ from shared.domain.facts import (
     VersionRejected,
 )
 from shared.domain.gate import judge
+from shared.domain.pages import NO_PAGES, Pages
 from shared.domain.people import Standing, State
 from shared.domain.policy import Evidence
 from shared.domain.usecase import UseCase, UseCases
@@ -25,6 +26,7 @@ from shared.ports import Approval, Approvals, Artefacts, Clock, Ledger, ModelVer
 from shared.steps.approval import ask_people
 from shared.steps.decision import Decision
 from shared.steps.evidence import gather
+from shared.steps.telling import tell
 
 
 def judge_version(
@@ -36,6 +38,7 @@ def judge_version(
     registry: Registry,
     artefacts: Artefacts,
     clock: Clock,
+    pages: Pages = NO_PAGES,
 ) -> Decision:
     """Judge once, record the decision, then make approval, alias and tags follow it, however often this runs."""
     use_case = use_cases.of_model(command.model)
@@ -64,13 +67,14 @@ def judge_version(
         judged = _of_version(ledger.story(story), VersionJudged, version)  # of two that judge at once, the first counts
         assert judged is not None  # noqa: S101 - recorded above, for the type checker
     if judged.verdict is not Verdict.PASSED:
-        return _reject(judged, f"{judged.verdict}: {judged.reason}", ledger=ledger, registry=registry, clock=clock)
+        reason = f"{judged.verdict}: {judged.reason}"
+        return _reject(judged, reason, ledger=ledger, registry=registry, clock=clock, pages=pages)
     asked = _people(judged, version, use_case, ledger=ledger, approvals=approvals, artefacts=artefacts, clock=clock)
     if asked is not None:
         if asked.state is not State.GRANTED:
-            return _hold(judged, asked, ledger=ledger, registry=registry, clock=clock)
+            return _hold(judged, asked, ledger=ledger, registry=registry, clock=clock, pages=pages)
         judged = replace(judged, reason=f"{judged.reason}; {asked.reason}")
-    return _promote(judged, use_case, ledger=ledger, approvals=approvals, registry=registry, clock=clock)
+    return _promote(judged, use_case, ledger=ledger, approvals=approvals, registry=registry, clock=clock, pages=pages)
 
 
 def story_of(version: ModelVersion, ledger: Ledger) -> str:
@@ -130,27 +134,31 @@ def _people(
     artefacts: Artefacts,
     clock: Clock,
 ) -> Standing | None:
-    """Where the request to people stands; None when none is asked, or the version is decided or being promoted."""
+    """Where the request to people stands; None when none is asked, or the version is decided."""
     approval, told = approvals.approved(version.model, use_case.gate.slot), ledger.story(judged.story)
     if not use_case.gate.approvals or stories.is_decided(told, version.version):
         return None
-    if approval and approval.version == version.version:
-        return None
+    if approval and approval.version == version.version:  # being promoted: if people said so, by their word still
+        found = people.standing(told, version.model, version.version, now=clock.now())
+        return found if found and found.state is State.GRANTED else None
     evidence = gather(version, told, approval, artefacts=artefacts, now=clock.now())
     afresh = _judge(version, use_case, evidence, story=judged.story, clock=clock)
     return ask_people(judged, afresh, use_case, requester=version.author, ledger=ledger, clock=clock)
 
 
-def _hold(judged: VersionJudged, asked: Standing, *, ledger: Ledger, registry: Registry, clock: Clock) -> Decision:
+def _hold(
+    judged: VersionJudged, asked: Standing, *, ledger: Ledger, registry: Registry, clock: Clock, pages: Pages
+) -> Decision:
     if asked.state is not State.WAITING:
-        return _reject(judged, asked.reason, ledger=ledger, registry=registry, clock=clock)
-    tags = {"sluice.verdict": str(Verdict.WAITING), "sluice.decision": asked.reason}
-    registry.annotate(judged.model, judged.version, tags)
+        return _reject(judged, asked.reason, ledger=ledger, registry=registry, clock=clock, pages=pages)
+    tell(judged, str(Verdict.WAITING), asked.reason, registry=registry, pages=pages)
     return Decision(summary=f"{identity.model_at(judged.model, judged.version)} {asked.reason}")
 
 
-def _reject(judged: VersionJudged, reason: str, *, ledger: Ledger, registry: Registry, clock: Clock) -> Decision:
-    registry.annotate(judged.model, judged.version, {"sluice.verdict": "rejected", "sluice.decision": reason})
+def _reject(
+    judged: VersionJudged, reason: str, *, ledger: Ledger, registry: Registry, clock: Clock, pages: Pages
+) -> Decision:
+    tell(judged, "rejected", reason, registry=registry, pages=pages)
     rejected = VersionRejected(
         story=judged.story, at=clock.now(), model=judged.model, version=judged.version, reason=reason
     )
@@ -166,6 +174,7 @@ def _promote(
     approvals: Approvals,
     registry: Registry,
     clock: Clock,
+    pages: Pages,
 ) -> Decision:
     slot, name = use_case.gate.slot, identity.model_at(judged.model, judged.version)
     if _of_version(ledger.story(judged.story), VersionPromoted, judged) is None:
@@ -175,15 +184,13 @@ def _promote(
             reason = (
                 f"the champion is version {approved} now; it was judged against {judged.champion_version or 'none'}"
             )
-            return _reject(judged, reason, ledger=ledger, registry=registry, clock=clock)
+            return _reject(judged, reason, ledger=ledger, registry=registry, clock=clock, pages=pages)
         if approved != judged.version:
             wanted = Approval(model=judged.model, slot=slot, version=judged.version, story=judged.story, at=clock.now())
             approvals.approve(wanted, replaces=approval)
         # The approval stands before the alias moves: whoever compares the two now helps instead of reverting.
         registry.point(judged.model, slot, judged.version)
-        registry.annotate(
-            judged.model, judged.version, {"sluice.verdict": "promoted", "sluice.decision": judged.reason}
-        )
+        tell(judged, "promoted", judged.reason, registry=registry, pages=pages)
         promoted = VersionPromoted(
             story=judged.story,
             at=clock.now(),

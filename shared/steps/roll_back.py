@@ -4,11 +4,13 @@ from shared.domain import identity, slots
 from shared.domain import story as stories
 from shared.domain.commands import PlanScoring, RollBack
 from shared.domain.facts import Fact, ScoringPlanned, VersionRolledBack
+from shared.domain.pages import NO_PAGES, Pages
 from shared.domain.slots import RollbackAsked
 from shared.domain.usecase import UseCases
 from shared.errors import Refused, UnknownUseCase
 from shared.ports import Approval, Approvals, Artefacts, Clock, Ledger, Registry
 from shared.steps.decision import Decision
+from shared.steps.telling import tell_of
 
 
 def plan_rollback(
@@ -60,6 +62,7 @@ def roll_back(
     registry: Registry,
     artefacts: Artefacts,
     clock: Clock,
+    pages: Pages = NO_PAGES,
 ) -> Decision:
     """Replace the approval by its ETag, then move the slot, then record it; scoring follows, with a plan of its own.
 
@@ -85,12 +88,11 @@ def roll_back(
             approvals.approve(wanted, replaces=approval)
         registry.point(command.model, command.slot, command.version)
         said = f"by {command.who}: {command.why}"
-        marks = {
-            command.previous: {"sluice.verdict": "rolled back", "sluice.decision": f"rolled back {said}"},
-            command.version: {"sluice.verdict": "promoted", "sluice.decision": f"rolled back to {said}"},
-        }
-        for version, tags in marks.items():
-            registry.annotate(command.model, version, tags)
+        for version, verdict, reason in (
+            (command.previous, "rolled back", f"rolled back {said}"),
+            (command.version, "promoted", f"rolled back to {said}"),
+        ):
+            tell_of(command.model, version, verdict, reason, ledger=ledger, registry=registry, pages=pages)
         done = VersionRolledBack(
             story=command.story,
             at=clock.now(),

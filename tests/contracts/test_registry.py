@@ -176,6 +176,29 @@ def move(client: MlflowClient, here: Swept, version: str) -> None:
             client.transition_model_version_stage(here.model, each, "Production" if version else "Archived")
 
 
+def test_the_decision_stands_in_the_description_beside_the_owners_words(client: MlflowClient, address: str) -> None:
+    """Written once however often it is told, and anew where it changed; a version that is gone is no error."""
+    here = Swept(client, address)
+    version = here.trained(1)
+    client.update_model_version(here.model, version, "Trained by ada.")
+    here.sweep()
+    told = client.get_model_version(here.model, version)
+    assert told.description
+    assert told.description.startswith("Trained by ada.\n\n<!-- sluice: ")
+    assert "### The gate: promoted" in told.description
+    client.update_model_version(here.model, version, f"{told.description}\n\nSeen by grace.")
+    for verdict in ("promoted", "rolled back", "rolled back"):
+        here.registry.annotate(here.model, version, {"sluice.verdict": verdict}, section=f"### The gate: {verdict}")
+        updated = client.get_model_version(here.model, version).last_updated_timestamp
+    here.registry.annotate(here.model, version, {"sluice.verdict": "rolled back"}, section="### The gate: rolled back")
+    last = client.get_model_version(here.model, version)
+    assert last.description
+    assert last.description.endswith("<!-- /sluice -->\n\nSeen by grace.")
+    assert last.description.count("### The gate") == 1
+    assert last.last_updated_timestamp == updated, "the same again writes nothing"
+    here.registry.annotate(here.model, "99", {"sluice.verdict": "promoted"}, section="x")
+
+
 def test_stage_holds_one_version(client: MlflowClient, address: str) -> None:
     here = Swept(client, address, "Production")
     versions = [here.trained(1), here.trained(2)]

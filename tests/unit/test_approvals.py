@@ -1,6 +1,7 @@
 """Approval by people: who is asked, who counts, what binds an answer, and what a version waits for."""
 
 import base64
+import contextlib
 import itertools
 import json
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from shared.domain import facts as f
 from shared.domain import people
+from shared.domain import story as stories
 from shared.domain.commands import JudgeVersion
 from shared.domain.people import Answer, ApprovalRule, Person, State
 from shared.domain.usecase import UseCase
@@ -20,8 +22,8 @@ from shared.errors import Misconfigured, Refused, Unauthenticated
 from shared.settings import Settings
 from shared.views.remedies import remedies
 from shared.wire import client_principal, form_token
-from tests.ports import START
-from tests.world import MODEL, SETTINGS, SLOT, USE_CASE, World
+from tests.ports import START, CrashError
+from tests.world import MODEL, SETTINGS, SLOT, USE_CASE, CrashAfter, World
 
 OWNER = ApprovalRule(role="owner", quorum=1, not_requester=True, expires_after=timedelta(days=7))
 ADA, GRACE, BOB = (
@@ -87,6 +89,27 @@ def test_approved_version_is_promoted_and_says_by_whom() -> None:
     assert remedies(world.story(story), []) == ()
     assert world.sweep_until_quiet() == 0
     assert world.ledger.unsettled() == []
+
+
+@pytest.mark.parametrize("nth", range(1, 40))
+def test_who_approved_is_told_wherever_the_promotion_was_interrupted(nth: int) -> None:
+    """After a crash between approval, alias, description, tags and record the reason is still theirs."""
+    fate = CrashAfter(-1)
+    world = World(fate.proxy, use_case=asking())
+    story = world.land()
+    world.run()
+    fate.left = nth
+    with contextlib.suppress(CrashError):
+        answer(world, story, ADA, why="better at JFK")
+    fate.left = -1
+    world.run()
+    world.sweep_until_quiet()
+    if stories.last(world.story(story), f.ApprovalGiven) is None:
+        answer(world, story, ADA, why="better at JFK")
+    reason = "every blocking rule passed; approved by ada (better at JFK)"
+    assert world.last(story, f.VersionPromoted).reason == reason
+    assert world.registry.models[MODEL]["1"].tags["sluice.decision"] == reason
+    assert reason in world.registry.written[MODEL, "1"]
 
 
 def test_one_no_is_enough() -> None:
