@@ -33,6 +33,7 @@ from shared.settings import Settings
 from shared.views.gate import judgements, simulate
 
 FAILED = 1
+MARCH = 28_834  # flights
 
 
 def demo(home: Home, *, keep: bool) -> int:
@@ -95,8 +96,14 @@ class _Show:
                 self._land(flights.faulty_rows(3, folder), "flights/2013-03-rows.csv"),
             ]
             self._follow(damaged, "check")
-            for story in damaged:
-                self.proof.of_quarantine(story)
+            spoilt = flights.Faults()
+            rows = {
+                "distance": spoilt.negative_distances,
+                "carrier values": spoilt.unknown_carriers,
+                "unique": 2 * spoilt.duplicated_rows,
+            }
+            self.proof.of_quarantine(damaged[0], {"column distance is missing": MARCH})
+            self.proof.of_quarantine(damaged[1], rows)
         with self._chapter("4  Every event comes once more, in the wrong order"):
             self._deliver_again([*damaged, february, january])
             self.proof.of_repeats(january, february)

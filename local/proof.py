@@ -1,6 +1,7 @@
 """Whether it really happened: read in Delta, MLflow and the ledger, not taken from anybody's word."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared import bootstrap
@@ -115,11 +116,26 @@ class Proof:
             ]
             self.expect("airports for which it is worse", bool(worse), True)
 
-    def of_quarantine(self, story: str) -> None:
-        """Kept apart, with reasons, and nothing of it anywhere else."""
+    def _quarantined(self, location: str) -> list[list[str]]:
+        """The reasons of each row."""
+        from deltalake import DeltaTable
+
+        uri = f"{self._settings.lake_root}/{location}"
+        options = bootstrap.storage_of(self._settings).delta_options(uri)
+        table = DeltaTable(uri, storage_options=options).to_pyarrow_table(columns=["_reasons"])
+        return [row or [] for row in table["_reasons"].to_pylist()]
+
+    def of_quarantine(self, story: str, faults: Mapping[str, int]) -> None:
+        """Kept apart, each row with its reasons, and nothing of it elsewhere; so many rows by a word of the reason."""
         told = self._ledger.story(story)
         quarantined = stories.last(told, f.DataQuarantined)
         self.expect(f"{story} was quarantined, with reasons", bool(quarantined and quarantined.reasons), True)
+        if quarantined is not None:
+            rows = self._quarantined(quarantined.location)
+            self.expect(f"rows of {story} in quarantine", len(rows), quarantined.rows)
+            counted = Counter(reason for row in rows for reason in row)
+            found = {column: sum(n for text, n in counted.items() if column in text) for column in faults}
+            self.expect(f"rows of {story} by what is wrong with them", found, dict(faults))
         self.expect(f"{story} trained nothing", stories.of_kind(told, f.TrainingStarted), [])
         self.expect(f"{story} committed nothing", stories.of_kind(told, f.DataCommitted), [])
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ops import acting, approving, checking, gate, reading, slots, webhooks
+from ops.data_commands import add_data_commands
 from ops.output import Output
 from ops.source import NothingFound
 from shared.errors import SluiceError
@@ -115,6 +116,7 @@ def parser() -> argparse.ArgumentParser:
     _slots(commands, command)
     _gate(commands, command)
     _webhooks(commands, command)
+    add_data_commands(commands, command)
 
     usecase = commands.add_parser("usecase", help="work on use cases", description="Work on use cases.")
     of_usecase = usecase.add_subparsers(dest="of_usecase", metavar="COMMAND", required=True)

@@ -12,6 +12,8 @@ from shared import usecase
 from shared.adapters import databricks, mlflow_webhooks
 from shared.adapters.databricks import DatabricksJobs, connect
 from shared.adapters.delta import DeltaLake
+from shared.adapters.delta_quarantine import DeltaQuarantine
+from shared.adapters.failing_rows import RowSorter
 from shared.adapters.fsspec_landing import FsspecLanding
 from shared.adapters.great_expectations import GreatExpectations
 from shared.adapters.mlflow import MlflowRegistry, sign_in_to_databricks
@@ -27,8 +29,9 @@ from shared.domain.pages import Pages
 from shared.domain.people import Person
 from shared.domain.usecase import SlotKind, UseCases
 from shared.errors import Misconfigured
-from shared.notes import Tally
+from shared.notes import Journals, Tally
 from shared.ports import Approvals, Artefacts, Clock, Jobs, Lake, Landing, Ledger, Outbox, Parking, Quality, Registry
+from shared.quarantine import Quarantine, Sorting
 from shared.settings import Settings
 from shared.steps.accept_arrival import accept_arrival
 from shared.steps.approval import decide_approval
@@ -36,6 +39,7 @@ from shared.steps.check_batch import check_batch
 from shared.steps.enforce_slot import enforce_slot
 from shared.steps.follow_run import follow_run
 from shared.steps.judge_version import judge_version
+from shared.steps.keep_apart import release
 from shared.steps.plan_scoring import plan_scoring
 from shared.steps.reconcile import reconcile
 from shared.steps.roll_back import plan_rollback, roll_back
@@ -79,6 +83,16 @@ def registry_of(settings: Settings, use_cases: UseCases) -> MlflowRegistry:
     )
 
 
+def lake_of(settings: Settings) -> DeltaLake:
+    """The lake that the settings name."""
+    return DeltaLake(settings.lake_root, settings.check_memory_limit, storage_of(settings))
+
+
+def quarantine_of(settings: Settings) -> DeltaQuarantine:
+    """The quarantine in it."""
+    return DeltaQuarantine(lake_of(settings), settings.check_memory_limit, storage_of(settings))
+
+
 def storage_of(settings: Settings) -> Storage:
     """How landing and lake are opened."""
     return Storage(settings.storage.get_secret_value())
@@ -90,6 +104,7 @@ def build(settings: Settings) -> Sluice:
     use_cases = usecase.load(Path(settings.use_cases), settings.use_cases_for_jobs)
     registry = registry_of(settings, use_cases)
     storage = storage_of(settings)
+    quality = GreatExpectations(settings.check_memory_limit)
     service_bus = settings.service_bus.get_secret_value()
     open_service_bus = (
         partial(from_connection_string, service_bus)
@@ -103,10 +118,13 @@ def build(settings: Settings) -> Sluice:
         approvals=ledger,
         parking=ledger,
         tally=ledger,
+        journals=ledger,
         outbox=ServiceBusOutbox(open_service_bus, settings.queue_name),
         landing=FsspecLanding(settings.landing_url, settings.landing_root, storage),
-        quality=GreatExpectations(settings.check_memory_limit),
-        lake=DeltaLake(settings.lake_root, settings.check_memory_limit, storage),
+        quality=quality,
+        sorting=RowSorter(settings.check_memory_limit, quality.one_at_a_time),
+        quarantine=quarantine_of(settings),
+        lake=lake_of(settings),
         jobs=DatabricksJobs(
             settings.databricks_workspace,
             partial(connect, settings.databricks_host, settings.databricks_token.get_secret_value()),
@@ -125,9 +143,12 @@ def wire(
     approvals: Approvals,
     parking: Parking,
     tally: Tally,
+    journals: Journals,
     outbox: Outbox,
     landing: Landing,
     quality: Quality,
+    sorting: Sorting,
+    quarantine: Quarantine,
     lake: Lake,
     jobs: Jobs,
     registry: Registry,
@@ -142,8 +163,11 @@ def wire(
                 check_batch,
                 use_cases=use_cases,
                 ledger=ledger,
+                journals=journals,
                 landing=landing,
                 quality=quality,
+                sorting=sorting,
+                quarantine=quarantine,
                 lake=lake,
                 clock=clock,
             ),
@@ -210,6 +234,7 @@ def wire(
             plan_rollback, use_cases=use_cases, ledger=ledger, approvals=approvals, artefacts=artefacts
         ),
         decide_approval=partial(decide_approval, ledger=ledger, clock=clock),
+        release_quarantined=partial(release, ledger=ledger, clock=clock),
         ledger=ledger,
         parking=parking,
         tally=tally,

@@ -15,6 +15,7 @@ from shared.domain.arrival import BlobCreated, Drop
 from shared.domain.commands import Command, Queue, RollBack
 from shared.domain.facts import Parked
 from shared.domain.people import Answer
+from shared.domain.quarantine import ReleaseAsked
 from shared.domain.slots import RollbackAsked
 from shared.errors import DEAD_LETTERED, Malformed, Poison, Transient
 from shared.notes import Tally
@@ -47,6 +48,7 @@ class Sluice:
     reconcile: Callable[[], Decision]
     plan_rollback: Callable[[RollbackAsked], RollBack]
     decide_approval: Callable[[Answer], Decision]
+    release_quarantined: Callable[[ReleaseAsked], Decision]
     ledger: Ledger
     parking: Parking
     tally: Tally
@@ -114,6 +116,10 @@ class Sluice:
     def answer(self, answer: Answer) -> None:
         """A person approves or rejects a version. Raises Refused with why it cannot be taken, or Unreachable."""
         self._apply(lambda: self.decide_approval(answer))
+
+    def release(self, asked: ReleaseAsked) -> None:
+        """Let out of quarantine what a person asks for. Raises Refused with why it cannot be, or Unreachable."""
+        self._apply(lambda: self.release_quarantined(asked))
 
     def replay(self, message: ParkedMessage, *, who: str) -> None:
         """Send a parked message again, under an id that the broker has not seen, and take it off the list."""

@@ -155,13 +155,10 @@ class Commit:
 
 
 class Lake(Protocol):
-    """The Delta tables: silver, gold, and the quarantine. Tables are named relative to the lake."""
+    """The Delta tables, silver and gold. Tables are named relative to the lake."""
 
     def commit(self, file: Path, spec: DataSpec, story: str, generation: int) -> Commit:
         """Append the file to the silver table exactly once for this story and generation, whoever calls how often."""
-
-    def quarantine(self, file: Path, story: str, reasons: Sequence[str]) -> str:
-        """Keep the file and the reasons apart; the same again changes nothing. Returns where."""
 
     def parts(self, table: str, delta_version: int, column: str) -> Sequence[str]:
         """The values of a partition column at that version, sorted."""

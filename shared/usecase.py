@@ -10,6 +10,7 @@ usecases/flight_delays/
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,7 @@ from pydantic import Field, StringConstraints, model_validator
 from shared.domain.patterns import common_name
 from shared.domain.usecase import (
     DataSpec,
+    QuarantineKind,
     ScoringSpec,
     TrainingSpec,
     UseCase,
@@ -39,6 +41,8 @@ class _Data(Section):
     partition_by: str
     columns: dict[str, str] = Field(default_factory=dict)
     null_values: list[str] = Field(default=[""])
+    quarantine: QuarantineKind = QuarantineKind.BATCH
+    quarantine_at_most_percent: Decimal = Field(default=Decimal(10), gt=0, lt=100)
 
 
 class _Training(Section):
@@ -135,6 +139,8 @@ def load_one(folder: Path) -> UseCase:
             partition_by=main.data.partition_by,
             columns=main.data.columns,
             null_values=tuple(main.data.null_values),
+            quarantine=main.data.quarantine,
+            quarantine_at_most_percent=main.data.quarantine_at_most_percent,
         ),
         training=TrainingSpec(job=main.training.job, model=main.training.model),
         gate=main.gate.spec(*gate),

@@ -19,6 +19,7 @@ from shared.domain.usecase import DataSpec
 from shared.domain.verdicts import RunResult, Severity, Verdict
 from shared.errors import Refused
 from shared.ports import Commit, Description, ModelVersion, Run
+from shared.quarantine import Kept, Sorted
 
 LANDING_URL = "https://account.blob.core.windows.net/landing"
 START = datetime(2026, 1, 31, 3, 0, tzinfo=UTC)
@@ -106,13 +107,59 @@ class _Appended:
     values: list[str]
 
 
+class MemorySorting:
+    """Sorting: by the rule of MemoryQuality."""
+
+    @contextmanager
+    def sort_out(self, file: Path, spec: DataSpec, report: CheckReport) -> Iterator[Sorted | None]:
+        header, *rows = file.read_text().splitlines()
+        with tempfile.TemporaryDirectory() as folder:
+            bad = [row for row in rows if ",-" in row]
+            paths = {name: Path(folder) / f"{name}.csv" for name in ("rows", "bad", "good")}
+            paths["rows"].write_text(file.read_text())
+            paths["bad"].write_text("\n".join([header, *bad]))
+            paths["good"].write_text("\n".join([header, *(row for row in rows if row not in bad)]))
+            by_row = report.verdict is Verdict.FAILED
+            yield Sorted(**paths, counted=len(rows), counted_bad=len(bad), by_row=by_row)
+
+
+class MemoryQuarantine:
+    """Quarantine: files by location."""
+
+    def __init__(self, lake: "MemoryLake") -> None:
+        self._lake = lake
+        self.kept: dict[str, tuple[int, str, str, tuple[str, ...]]] = {}
+
+    def keep(
+        self, file: Path, rows: Path | None, *, location: str, story: str, generation: int, reasons: Sequence[str]
+    ) -> int:
+        if location not in self.kept or self.kept[location][0] < generation:
+            self.kept[location] = (generation, file.read_text(), rows.read_text() if rows else "", tuple(reasons))
+        return max(len(self.kept[location][2].splitlines()) - 1, 0)
+
+    def release(self, location: str, spec: DataSpec, story: str, generation: int) -> Commit:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "released.csv"
+            file.write_text(self.kept[location][2])
+            return self._lake.commit(file, spec, story, generation)
+
+    @contextmanager
+    def file(self, location: str) -> Iterator[Path | None]:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "landed.csv"
+            file.write_text(self.kept[location][1])
+            yield file
+
+    def look(self, location: str, limit: int) -> Kept | None:
+        return None
+
+
 class MemoryLake:
     """Lake: silver is a list of commits, gold a number of rows for each part. All tables have one partition column."""
 
     def __init__(self) -> None:
         self._silver: dict[str, list[_Appended]] = {}
         self._gold: dict[str, dict[str, int]] = {}
-        self.quarantined: dict[str, tuple[str, ...]] = {}
         self.gold_writes: list[tuple[str, str, str]] = []
 
     def commit(self, file: Path, spec: DataSpec, story: str, generation: int) -> Commit:
@@ -123,10 +170,6 @@ class MemoryLake:
         values = [row[spec.partition_by] for row in csv.DictReader(io.StringIO(file.read_text()))]
         commits.append(_Appended(story, generation, values))
         return Commit(table=spec.table, delta_version=len(commits), rows=len(values))
-
-    def quarantine(self, file: Path, story: str, reasons: Sequence[str]) -> str:
-        self.quarantined[story] = tuple(reasons)
-        return f"quarantine/{story}"
 
     def parts(self, table: str, delta_version: int, column: str) -> Sequence[str]:
         return sorted({value for done in self._silver[table][:delta_version] for value in done.values})

@@ -33,7 +33,9 @@ from tests.ports import (
     MemoryLake,
     MemoryLanding,
     MemoryQuality,
+    MemoryQuarantine,
     MemoryRegistry,
+    MemorySorting,
 )
 
 SECRET, USER, PASSWORD = "webhook-secret", "sluice", "notification-password"
@@ -104,6 +106,7 @@ class World:
         use_case: UseCase = USE_CASE,
     ) -> None:
         self.clock, self.landing, self.quality, self.lake = FakeClock(), MemoryLanding(), MemoryQuality(), MemoryLake()
+        self.quarantine = MemoryQuarantine(self.lake)
         self.ledger, self.outbox = MemoryLedger(), MemoryOutbox()
         self.jobs = MemoryJobs(WORKSPACE, ["sluice-train", "sluice-score"])
         self.registry = MemoryRegistry(listener=self._webhook)
@@ -127,9 +130,12 @@ class World:
             approvals=ledger,
             parking=ledger,
             tally=ledger,
+            journals=ledger,
             outbox=proxy(self.outbox),
             landing=proxy(self.landing),
             quality=proxy(self.quality),
+            sorting=proxy(MemorySorting()),
+            quarantine=proxy(self.quarantine),
             lake=proxy(self.lake),
             jobs=proxy(self.jobs),
             registry=proxy(self.registry),

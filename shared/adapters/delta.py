@@ -1,6 +1,5 @@
 """The lake: Delta tables through deltalake, no Spark."""
 
-import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -114,16 +113,6 @@ class DeltaLake:
                 version += 1
             return Commit(table=table, delta_version=version, rows=int(entry[ROWS_KEY]))
         raise Conflict(f"{table}: story {story} is committed, but not in the log yet")
-
-    def quarantine(self, file: Path, story: str, reasons: Sequence[str]) -> str:
-        location = f"quarantine/{story}"
-        filesystem, folder = self._storage.filesystem(self.uri(location))
-        with reachable(location):
-            filesystem.makedirs(folder, exist_ok=True)
-            filesystem.put_file(str(file), f"{folder}/{file.name}")
-            with filesystem.open(f"{folder}/reasons.json", "w") as target:
-                json.dump({"story": story, "file": file.name, "reasons": list(reasons)}, target, indent=2)
-        return location
 
     def parts(self, table: str, delta_version: int, column: str) -> Sequence[str]:
         actions = _actions(self._open(table, delta_version))

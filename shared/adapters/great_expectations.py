@@ -73,13 +73,13 @@ class GreatExpectations:
 
     def __init__(self, memory_limit: str) -> None:
         self._memory_limit = memory_limit
-        self._one_at_a_time = threading.Lock()  # the memory limit is one check's, and GX keeps global state
+        self.one_at_a_time = threading.Lock()  # the memory limit is one check's, and GX keeps global state
 
     def check(self, file: Path, spec: DataSpec) -> CheckReport:
         import duckdb
 
         fingerprint = identity.fingerprint(spec.expectations)
-        with self._one_at_a_time, tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
+        with self.one_at_a_time, tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
             try:
                 tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
             except duckdb.OutOfMemoryException as error:
@@ -270,6 +270,24 @@ def load() -> Any:
     from shared.adapters import duckdb_regex, duckdb_unique  # noqa: F401 - importing them registers the metrics
 
     return gx
+
+
+def execution_engine(db: "duckdb.DuckDBPyConnection") -> Any:
+    """Great Expectations' SQL engine with the view `batch` loaded."""
+    batch = _batch(_great_expectations(), db)
+    engine = batch.datasource.get_execution_engine()
+    engine.batch_manager.load_batch_list(batch_list=[batch])
+    return engine
+
+
+def columns_of(kwargs: dict[str, Any]) -> str:
+    """The columns that an expectation names, as its outcome has them."""
+    return ", ".join(_named_columns(kwargs))
+
+
+def asked_of(kind: str, kwargs: dict[str, Any]) -> str:
+    """What it asks, in the words of its outcome."""
+    return _asked({"type": kind, "kwargs": kwargs})
 
 
 def _batch(gx: Any, db: "duckdb.DuckDBPyConnection") -> Any:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 VIEW = "batch"
 
+PREPARED = ".prepared.parquet"
+"""How the name of a file ends that was made here from a landed one, such as what is left without its bad rows."""
+
 
 def quoted(text: str) -> str:
     """A text as an SQL literal."""
@@ -35,6 +38,9 @@ def to_parquet(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, targ
     case gives a type have that type; the others look as DuckDB finds them. Nothing else is left to its sniffer, which
     skips leading lines until the rest looks regular. Raises duckdb.Error for what is no CSV.
     """
+    if file.name.endswith(PREPARED):
+        db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS FROM read_parquet({quoted(str(file))})")
+        return
     nulls = ", ".join(quoted(value) for value in spec.null_values)
     options = (
         f"""header = true, skip = 0, delim = ',', quote = '"', escape = '"', sample_size = 50000, nullstr = [{nulls}]"""

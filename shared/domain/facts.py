@@ -7,7 +7,7 @@ from typing import Self
 
 from shared.domain import identity
 from shared.domain.policy import RuleOutcome
-from shared.domain.quality import ExpectationOutcome
+from shared.domain.quality import CheckReport, ExpectationOutcome
 from shared.domain.verdicts import RunResult, Verdict
 
 _EXAMPLE_STORY = "0123456789abcdef"
@@ -81,6 +81,16 @@ class BatchChecked(Fact):
     expectations: tuple[ExpectationOutcome, ...]
 
     @property
+    def report(self) -> CheckReport:
+        """What the engine found."""
+        return CheckReport(suite=self.suite, rows=self.rows, expectations=self.expectations)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The failing blocking expectations, in words."""
+        return self.report.reasons
+
+    @property
     def key(self) -> str:
         return identity.fact_key(self.kind, str(self.generation))
 
@@ -124,11 +134,15 @@ class DataCommitted(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class DataQuarantined(Fact):
-    """The batch failed its check: kept apart, with the reasons; nothing is trained on it."""
+    """The batch failed its check: kept apart, with the reasons; nothing is trained on it. `location` is a Delta table
+    of its `rows`, none where the file could not be read; `bad_rows` of them break something themselves.
+    """
 
     generation: int
     location: str
     reasons: tuple[str, ...]
+    rows: int = 0
+    bad_rows: int = 0
 
     @property
     def key(self) -> str:
@@ -142,6 +156,64 @@ class DataQuarantined(Fact):
             generation=1,
             location="quarantine/flight_delays/0123456789abcdef",
             reasons=("distance: values must be between 1 and 6000 (12 of 28834 are not)",),
+            rows=28_834,
+            bad_rows=12,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowsQuarantined(Fact):
+    """Some rows failed their check: they are kept apart, with the reasons, and the others go on without them."""
+
+    generation: int
+    location: str
+    reasons: tuple[str, ...]
+    rows: int
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, str(self.generation))
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            generation=1,
+            location="quarantine/flight_delays/0123456789abcdef",
+            reasons=("distance: values must be between 1 and 6000 (12 of 28834 are not)",),
+            rows=12,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuarantineReleased(Fact):
+    """A person let out what was kept apart; it goes on under this generation. `check`: judged once more first.
+
+    Rows whose batch went on without them go on in a story of their own, `continues`.
+    """
+
+    generation: int
+    who: str
+    reason: str
+    location: str
+    check: bool
+    continues: str = ""
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, str(self.generation))
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            generation=2,
+            who="ada@laptop",
+            reason="the carrier is new, and the model copes with it",
+            location="quarantine/flight_delays/0123456789abcdef",
+            check=False,
         )
 
 
@@ -821,6 +893,8 @@ KINDS: dict[str, type[Fact]] = {
         BatchChecked,
         DataCommitted,
         DataQuarantined,
+        RowsQuarantined,
+        QuarantineReleased,
         DataSuperseded,
         TrainingStarted,
         TrainingFinished,

@@ -33,6 +33,11 @@ def story_of_rollback(model: str, slot: str, etag: str, version: str) -> str:
     return _digest("rollback", model, slot, etag, version)[:16]
 
 
+def story_of_release(story: str, generation: int) -> str:
+    """The story of rows that were released from quarantine after their batch had gone on without them."""
+    return _digest("release", story, str(generation))[:16]
+
+
 def slot_history(model: str, slot: str) -> str:
     """The subject that leads to every story in which the slot moved."""
     return f"slot:{model}@{slot}"

@@ -11,12 +11,16 @@ _LIKELY = "ax0-_.1zAZ9/ "
 
 def common_name(one: str, other: str) -> str | None:
     """A short name that both patterns match, one with a letter for each star where there is one; else None."""
-    return _shortest(one.replace("*", "?*"), other.replace("*", "?*")) or _shortest(one, other)
-
-
-def _shortest(one: str, other: str) -> str | None:
     left, right = _TOKEN.findall(one), _TOKEN.findall(other)
     letters = "".join(dict.fromkeys([*_LIKELY, *one, *other, *map(chr, range(33, 127))]))
+    return _shortest(_fuller(left), _fuller(right), letters) or _shortest(left, right, letters)
+
+
+def _fuller(tokens: list[str]) -> list[str]:
+    return [each for token in tokens for each in (["?", "*"] if token.startswith("*") else [token])]
+
+
+def _shortest(left: list[str], right: list[str], letters: str) -> str | None:
     seen = {(0, 0)}
     queue = deque([(0, 0, "")])
     while queue:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain import facts as f
+from shared.domain import quarantine
 from shared.domain.commands import CheckBatch, Command, FollowRun, PlanScoring, ScorePart, StartTraining
 from shared.domain.verdicts import RunResult, Verdict
 
@@ -35,7 +36,7 @@ def is_settled(story: Sequence[f.Fact]) -> bool:
     after its version was decided.
     """
     undecided = any(not is_decided(story, one.version) for one in of_kind(story, f.VersionRegistered))
-    if undecided or _is_training_open(story):
+    if undecided or _is_training_open(story) or quarantine.open_release(story):
         return False
     if in_production(story):
         plans = fan_outs(story)
@@ -133,24 +134,32 @@ def outstanding(story: Sequence[f.Fact], use_case: str, *, cause: str) -> list[C
 
 
 def _next(story: Sequence[f.Fact], use_case: str, cause: str) -> Iterator[Command]:
-    if last(story, f.VersionRegistered) or last(story, f.TrainingStarted) or last(story, f.VersionRolledBack):
+    arrived = last(story, f.DataArrived)
+    if arrived and (released := quarantine.open_release(story)):
+        yield check_of(arrived, cause=cause, generation=released.generation)
+    elif last(story, f.VersionRegistered) or last(story, f.TrainingStarted) or last(story, f.VersionRolledBack):
         yield from _training(story, use_case, cause)
         if promoted := in_production(story):
             yield from _scoring(story, use_case, promoted, cause)
     elif committed := last(story, f.DataCommitted):
-        yield StartTraining(
-            story=committed.story,
-            cause=cause,
-            use_case=use_case,
-            table=committed.table,
-            delta_version=committed.delta_version,
-        )
-    elif arrived := last(story, f.DataArrived):
+        yield train_on(committed, use_case, cause=cause)
+    elif arrived and not quarantine.kept(story):
         yield check_of(arrived, cause=cause)
 
 
-def check_of(arrived: f.DataArrived, *, cause: str = "") -> CheckBatch:
-    """The command that follows an arrival."""
+def train_on(committed: f.DataCommitted, use_case: str, *, cause: str = "") -> StartTraining:
+    """The command that follows a commit."""
+    return StartTraining(
+        story=committed.story,
+        cause=cause,
+        use_case=use_case,
+        table=committed.table,
+        delta_version=committed.delta_version,
+    )
+
+
+def check_of(arrived: f.DataArrived, *, cause: str = "", generation: int = 1) -> CheckBatch:
+    """The command that follows an arrival, or a release from quarantine."""
     return CheckBatch(
         story=arrived.story,
         cause=cause,
@@ -158,6 +167,7 @@ def check_of(arrived: f.DataArrived, *, cause: str = "") -> CheckBatch:
         file=arrived.file,
         url=arrived.url,
         etag=arrived.etag,
+        generation=generation,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Self
@@ -12,12 +13,20 @@ from shared.domain.policy import Policy
 from shared.errors import UnknownUseCase
 
 
+class QuarantineKind(StrEnum):
+    """What is kept apart of a batch that failed: all of it, or only its bad rows where single rows failed."""
+
+    BATCH = "batch"
+    ROWS = "rows"
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
     """What lands, how it is read, what it must be like, and where it goes.
 
     `arrives` is a pattern of container/path; `columns` gives the type of a column where the file's own look would not
-    do; `expectations` is the text of the suite; `table` is relative to the lake.
+    do; `expectations` is the text of the suite; `table` is relative to the lake. Where more than
+    `quarantine_at_most_percent` of the rows are bad, the whole batch is.
     """
 
     arrives: str
@@ -26,6 +35,8 @@ class DataSpec:
     partition_by: str
     columns: Mapping[str, str]
     null_values: Sequence[str] = ("",)
+    quarantine: QuarantineKind = QuarantineKind.BATCH
+    quarantine_at_most_percent: Decimal = Decimal(10)
 
 
 @dataclass(frozen=True, kw_only=True)

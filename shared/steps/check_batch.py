@@ -1,15 +1,28 @@
 """A batch is judged by its expectation suite, and committed to silver or quarantined."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from shared.domain import story as stories
-from shared.domain.commands import CheckBatch, StartTraining
-from shared.domain.facts import BatchChecked, DataCommitted, DataQuarantined, DataSuperseded, TrainingStarted
-from shared.domain.quality import CheckReport
+from shared.domain.commands import CheckBatch
+from shared.domain.facts import (
+    BatchChecked,
+    DataCommitted,
+    DataQuarantined,
+    DataSuperseded,
+    Fact,
+    QuarantineReleased,
+    TrainingStarted,
+)
 from shared.domain.usecase import UseCase, UseCases
 from shared.domain.verdicts import Verdict
-from shared.ports import Clock, Lake, Landing, Ledger, Quality
+from shared.notes import Journals
+from shared.ports import Clock, Commit, Lake, Landing, Ledger, Quality
+from shared.quarantine import Quarantine, Sorting
+from shared.steps.batch_ports import BatchPorts
 from shared.steps.decision import Decision
+from shared.steps.keep_apart import keep_apart
 
 
 def check_batch(
@@ -17,74 +30,104 @@ def check_batch(
     *,
     use_cases: UseCases,
     ledger: Ledger,
+    journals: Journals,
     landing: Landing,
     quality: Quality,
+    sorting: Sorting,
+    quarantine: Quarantine,
     lake: Lake,
     clock: Clock,
 ) -> Decision:
-    """Check, then commit exactly once or quarantine; a verdict that is not `passed` trains nothing."""
+    """Check, then commit exactly once or quarantine; a verdict that is not `passed` trains nothing.
+
+    A generation that a person released from quarantine goes on unchecked, or is checked once more, as was asked.
+    """
+    ports = BatchPorts(
+        ledger=ledger,
+        journals=journals,
+        landing=landing,
+        quality=quality,
+        sorting=sorting,
+        quarantine=quarantine,
+        lake=lake,
+        clock=clock,
+    )
     use_case = use_cases.named(command.use_case)
     story = ledger.story(command.story)
     if (committed := stories.last(story, DataCommitted)) and committed.generation >= command.generation:
-        return _train(committed, use_case, trained=stories.last(story, TrainingStarted) is not None)
+        return _train(committed, story, use_case)
     quarantined = stories.last(story, DataQuarantined)
     if (quarantined and quarantined.generation >= command.generation) or stories.last(story, DataSuperseded):
         return Decision(summary=f"{command.file} was checked before")
-    with landing.fetch(command.url, command.etag) as file:
+    released = _released(command, story)
+    if released and not released.check:
+        commit = quarantine.release(released.location, use_case.data, command.story, command.generation)
+        return _committed(command, commit, use_case, ports)
+    with _file(command, released, ports) as file:
         if file is None:
             reason = f"{command.file} is not there any more at ETag {command.etag}"
             ledger.record([DataSuperseded(story=command.story, at=clock.now(), reason=reason)])
             return Decision(summary=reason)
-        return _judge(command, file, use_case, ledger=ledger, quality=quality, lake=lake, clock=clock)
+        return _judge(command, file, use_case, ports)
 
 
-def _judge(
-    command: CheckBatch, file: Path, use_case: UseCase, *, ledger: Ledger, quality: Quality, lake: Lake, clock: Clock
-) -> Decision:
-    report = _report(command, file, use_case, ledger=ledger, quality=quality, clock=clock)
-    if report.verdict is not Verdict.PASSED:
-        location = lake.quarantine(file, command.story, report.reasons)
-        quarantined = DataQuarantined(
-            story=command.story,
-            at=clock.now(),
-            generation=command.generation,
-            location=location,
-            reasons=report.reasons,
-        )
-        ledger.record([quarantined])
-        return Decision(summary=f"{command.file} {report.verdict}, quarantined: " + "; ".join(report.reasons))
-    commit = lake.commit(file, use_case.data, command.story, command.generation)
+def _released(command: CheckBatch, story: Sequence[Fact]) -> QuarantineReleased | None:
+    found = stories.of_kind(story, QuarantineReleased)
+    return next((one for one in found if one.generation == command.generation), None)
+
+
+@contextmanager
+def _file(command: CheckBatch, released: QuarantineReleased | None, ports: BatchPorts) -> Iterator[Path | None]:
+    """What landed; of what was kept apart the copy there, as the landing area may have lost it."""
+    if released:
+        with ports.quarantine.file(released.location) as file:
+            yield file
+    else:
+        with ports.landing.fetch(command.url, command.etag) as file:
+            yield file
+
+
+def _judge(command: CheckBatch, file: Path, use_case: UseCase, ports: BatchPorts) -> Decision:
+    checked = _check(command, file, use_case, ports)
+    if checked.verdict is Verdict.PASSED:
+        commit = ports.lake.commit(file, use_case.data, command.story, command.generation)
+        return _committed(command, commit, use_case, ports)
+    commit_of_rest = keep_apart(command, file, use_case, checked, ports=ports)
+    if commit_of_rest is not None:
+        return _committed(command, commit_of_rest, use_case, ports)
+    return Decision(summary=f"{command.file} {checked.verdict}, quarantined: " + "; ".join(checked.reasons))
+
+
+def _committed(command: CheckBatch, commit: Commit, use_case: UseCase, ports: BatchPorts) -> Decision:
     committed = DataCommitted(
         story=command.story,
-        at=clock.now(),
+        at=ports.clock.now(),
         generation=command.generation,
         table=commit.table,
         delta_version=commit.delta_version,
         rows=commit.rows,
     )
-    ledger.record([committed])
-    return _train(committed, use_case, trained=False)
+    ports.ledger.record([committed])
+    return _train(committed, ports.ledger.story(command.story), use_case)
 
 
-def _report(
-    command: CheckBatch, file: Path, use_case: UseCase, *, ledger: Ledger, quality: Quality, clock: Clock
-) -> CheckReport:
+def _check(command: CheckBatch, file: Path, use_case: UseCase, ports: BatchPorts) -> BatchChecked:
     """What was found, judged once: of two that judge at once, or again after a crash, the first counts."""
-    checked = _checked(command, ledger)
+    checked = _checked(command, ports.ledger)
     if checked is None:
-        report = quality.check(file, use_case.data)
+        report = ports.quality.check(file, use_case.data)
         first = BatchChecked(
             story=command.story,
-            at=clock.now(),
+            at=ports.clock.now(),
             generation=command.generation,
             verdict=report.verdict,
             suite=report.suite,
             rows=report.rows,
             expectations=report.expectations,
         )
-        ledger.record([first])
-        checked = _checked(command, ledger) or first
-    return CheckReport(suite=checked.suite, rows=checked.rows, expectations=checked.expectations)
+        ports.ledger.record([first])
+        checked = _checked(command, ports.ledger) or first
+    return checked
 
 
 def _checked(command: CheckBatch, ledger: Ledger) -> BatchChecked | None:
@@ -92,14 +135,8 @@ def _checked(command: CheckBatch, ledger: Ledger) -> BatchChecked | None:
     return next((one for one in found if one.generation == command.generation), None)
 
 
-def _train(committed: DataCommitted, use_case: UseCase, *, trained: bool) -> Decision:
+def _train(committed: DataCommitted, story: Sequence[Fact], use_case: UseCase) -> Decision:
     summary = f"{committed.rows} rows are version {committed.delta_version} of {committed.table}"
-    if trained:
+    if stories.last(story, TrainingStarted):
         return Decision(summary=f"{summary}, since before")
-    command = StartTraining(
-        story=committed.story,
-        use_case=use_case.name,
-        table=committed.table,
-        delta_version=committed.delta_version,
-    )
-    return Decision(summary=summary, send=(command,))
+    return Decision(summary=summary, send=(stories.train_on(committed, use_case.name),))

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from shared.domain import quarantine
 from shared.domain import story as stories
-from shared.domain.facts import BatchChecked, DataCommitted, Fact, TrainingStarted
+from shared.domain.facts import BatchChecked, DataCommitted, Fact, RowsQuarantined, TrainingStarted
 from shared.domain.policy import AGE, Condition, Evidence
 from shared.domain.verdicts import Verdict
 from shared.ports import Approval, Artefacts, Description, ModelVersion
@@ -74,7 +75,13 @@ def _why_not_passed(told: Sequence[Fact]) -> str:
     checked = stories.last(told, BatchChecked)
     if checked is None:
         return "no check of its data is known"
-    return "" if checked.verdict is Verdict.PASSED else f"the check of its data {checked.verdict}"
+    if checked.verdict is Verdict.PASSED:
+        return ""
+    if released := quarantine.released(told):
+        return f"the check of its data {checked.verdict}, and {released.who} let it pass: {released.reason}"
+    if stories.last(told, RowsQuarantined):  # what is left without its bad rows
+        return ""
+    return f"the check of its data {checked.verdict}"
 
 
 def _why_other_data(version: ModelVersion, told: Sequence[Fact]) -> str:

@@ -57,7 +57,7 @@ def of_parked(message: ParkedMessage) -> Remedy:
 
 def _remedies(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> Iterator[Remedy]:
     for fact in story:
-        why = "" if isinstance(fact, f.Parked) else stories.needs_attention([fact])
+        why = "" if isinstance(fact, f.Parked) or _is_over(fact, story) else stories.needs_attention([fact])
         if why:
             advice, command = _advice(fact)
             yield Remedy(why=why, detail="", at=fact.at, advice=advice, command=command)
@@ -71,6 +71,14 @@ def _remedies(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> Iter
     for one in waiting:
         if story and (one.correlation_id == story[0].story or (one.queue, one.message_id) in told):
             yield of_parked(one)
+
+
+def _is_over(fact: f.Fact, story: Sequence[f.Fact]) -> bool:
+    """Was the batch checked again since, or let out unchecked?"""
+    later = (f.BatchChecked, f.QuarantineReleased)
+    return isinstance(fact, f.BatchChecked) and any(
+        one.generation > fact.generation for one in story if isinstance(one, later)
+    )
 
 
 def _of_request(asked: people.Standing) -> Remedy:
@@ -103,7 +111,8 @@ def _advice(fact: f.Fact) -> tuple[str, tuple[str, ...]]:
             read = _read(fact.job_run_id, fact.result)
             return f"{read}, and mend its cause: the next promotion scores every part again", ()
         case f.BatchChecked():
-            return "the suite is wrong, not the data: mend the suite, then land the file again", ("usecase", "check")
+            command = ("quarantine", "release", fact.story, "--check", "--because", "TEXT")
+            return "the suite is wrong, not the data: mend the suite, then have the file checked again", command
         case _:
             return "look at the story", ("story", fact.story)
 

@@ -47,7 +47,20 @@ def _committed(fact: f.DataCommitted) -> str:
 @sentence.register
 def _quarantined(fact: f.DataQuarantined) -> str:
     why = _some(fact.reasons, "; ", shown=1) or "no expectation decided"
-    return f"quarantined: {why}{_again(fact.generation)}"
+    what = f"{many(fact.rows, 'row')} quarantined" if fact.rows else "quarantined"
+    return f"{what}: {why}{_again(fact.generation)}"
+
+
+@sentence.register
+def _rows_quarantined(fact: f.RowsQuarantined) -> str:
+    why = _some(fact.reasons, "; ", shown=1)
+    return f"{many(fact.rows, 'row')} quarantined, the others go on: {why}{_again(fact.generation)}"
+
+
+@sentence.register
+def _released(fact: f.QuarantineReleased) -> str:
+    then = "to be checked once more" if fact.check else "as it is"
+    return f"released from quarantine by {fact.who}, {then}: {fact.reason}"
 
 
 @sentence.register

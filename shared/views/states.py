@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from shared.domain import facts as f
+from shared.domain import quarantine
 from shared.domain import story as stories
 from shared.ports import ParkedMessage
 from shared.views.remedies import remedies
@@ -35,4 +36,4 @@ def state_of(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> State
         return State.DONE
     if kinds & {f.VersionRejected, f.PromotionReverted, f.RevertWithheld}:
         return State.REJECTED
-    return State.QUARANTINED if f.DataQuarantined in kinds else State.DONE
+    return State.QUARANTINED if isinstance(quarantine.waiting(story), f.DataQuarantined) else State.DONE

@@ -14,6 +14,7 @@ from shared.views.text import ago, iso, span, utc, visible
 
 _KIND_CLASSES = {
     "DataQuarantined": "odd",
+    "RowsQuarantined": "odd",
     "VersionRejected": "odd",
     "PromotionReverted": "odd",
     "PartFailed": "bad",

@@ -37,6 +37,7 @@ _COLOURS = {
 _VERDICT_COLOURS = {Verdict.PASSED: "green", Verdict.FAILED: "red"}
 _KIND_COLOURS = {
     "DataQuarantined": "yellow",
+    "RowsQuarantined": "yellow",
     "VersionRejected": "magenta",
     "PromotionReverted": "magenta",
     "PartFailed": "red",

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import duckdb
 import pytest
 
 from shared.adapters.delta import DeltaLake
+from shared.adapters.delta_quarantine import DeltaQuarantine
 from shared.adapters.fsspec_landing import FsspecLanding
 from shared.adapters.storage import Storage
 from shared.domain.usecase import DataSpec
@@ -93,10 +95,22 @@ def test_a_batch_is_committed_once_and_read_back(storage: Storage, tmp_path: Pat
 def test_a_quarantined_file_is_kept_with_its_reasons(storage: Storage, tmp_path: Path) -> None:
     file = tmp_path / "bad.csv"
     file.write_bytes(CSV)
-    location = DeltaLake(LAKE, "1GB", storage).quarantine(file, "three", ["too bad"])
-    filesystem, path = storage.filesystem(f"{LAKE}/{location}")
-    assert filesystem.cat_file(f"{path}/bad.csv") == CSV
-    assert json.loads(filesystem.cat_file(f"{path}/reasons.json"))["reasons"] == ["too bad"]
+    rows = tmp_path / "rows.prepared.parquet"
+    duckdb.sql(f"COPY (FROM '{file}' SELECT *, ['x'] AS _reasons) TO '{rows}'")
+    lake = DeltaLake(LAKE, "1GB", storage)
+    quarantine, place = DeltaQuarantine(lake, "1GB", storage), "quarantine/flights/three"
+    for _ in range(2):
+        kept = quarantine.keep(file, rows, location=place, story="three", generation=1, reasons=["too bad"])
+        assert kept == 3
+    with quarantine.file(place) as copy:
+        assert copy is not None
+        assert copy.read_bytes() == CSV
+    look = quarantine.look(place, 2)
+    assert look is not None
+    assert (look.rows, look.by_reason, len(look.sample)) == (3, {"x": 3}, 2)
+    assert quarantine.release(place, SPEC, "three", 2).rows == 3
+    filesystem, path = storage.filesystem(f"{LAKE}/{place}")
+    assert json.loads(filesystem.cat_file(f"{path}/_landed/reasons.json"))["reasons"] == ["too bad"]
 
 
 def test_a_storage_that_refuses_is_transient(storage: Storage, tmp_path: Path) -> None:
@@ -106,6 +120,8 @@ def test_a_storage_that_refuses_is_transient(storage: Storage, tmp_path: Path) -
     with pytest.raises(Unreachable), FsspecLanding(URL, LANDING, gone).fetch(f"{URL}/a.csv", "0x1"):
         pass
     with pytest.raises(Unreachable):
-        DeltaLake(LAKE, "1GB", gone).quarantine(file, "four", [])
+        DeltaQuarantine(DeltaLake(LAKE, "1GB", gone), "1GB", gone).keep(
+            file, None, location="quarantine/flights/four", story="four", generation=1, reasons=[]
+        )
     with pytest.raises(Unreachable):
         DeltaLake(LAKE, "1GB", gone).commit(file, SPEC, "four", 1)

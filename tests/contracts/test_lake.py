@@ -1,6 +1,5 @@
 """Lake: Delta tables in a folder. A batch is committed exactly once, whoever asks how often."""
 
-import json
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -165,17 +164,3 @@ def test_rows_follow_a_replaced_part(lake: DeltaLake, tmp_path: Path) -> None:
 
 def test_table_that_is_not_there_has_no_rows(lake: DeltaLake) -> None:
     assert lake.rows("gold/none", "origin", "JFK") == Commit(table="gold/none", delta_version=-1, rows=0)
-
-
-def test_quarantine_keeps_file_and_reasons_and_the_same_again_changes_nothing(lake: DeltaLake, tmp_path: Path) -> None:
-    file = batch(tmp_path, "bad\n")
-    location = lake.quarantine(file, "s1", ["distance: 12 rows are not"])
-    assert lake.quarantine(file, "s1", ["distance: 12 rows are not"]) == location
-    folder = Path(lake.uri(location))
-    assert sorted(one.name for one in folder.iterdir()) == ["batch.csv", "reasons.json"]
-    assert (folder / "batch.csv").read_text() == "bad\n"
-    assert json.loads((folder / "reasons.json").read_text()) == {
-        "story": "s1",
-        "file": "batch.csv",
-        "reasons": ["distance: 12 rows are not"],
-    }

@@ -24,7 +24,11 @@ from shared.errors import Refused
 from shared.steps.roll_back import history
 from shared.wire.documents import encode_command
 from tests.contracts.ml_laptop import server
+<<<<<<< HEAD
 from tests.ports import FakeClock, MemoryJobs, MemoryLake, MemoryLanding, MemoryQuality, measured
+=======
+from tests.ports import FakeClock, MemoryJobs, MemoryLake, MemoryLanding, MemoryQuality, MemoryQuarantine, MemorySorting
+>>>>>>> 5fc0691 (Quarantine: rows with their reasons as a Delta table, whole or only the bad rows; list, show, release)
 from tests.world import SETTINGS, SLOT, USE_CASE, WORKSPACE
 
 
@@ -68,9 +72,12 @@ class Swept:
             approvals=self.ledger,
             parking=self.ledger,
             tally=self.ledger,
+            journals=self.ledger,
             outbox=self,
             landing=MemoryLanding(),
             quality=MemoryQuality(),
+            sorting=MemorySorting(),
+            quarantine=MemoryQuarantine(self.lake),
             lake=self.lake,
             jobs=MemoryJobs(WORKSPACE, ["sluice-train", "sluice-score"]),
             registry=self.registry,

@@ -77,6 +77,8 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.ScoringFinished.example(), {"plan"}),
         (f.Parked.example(), {"queue", "message_id"}),
         (f.DataArrived.example(), set()),
+        (f.RowsQuarantined.example(), {"generation"}),
+        (f.QuarantineReleased.example(), {"generation"}),
         (f.DataSuperseded.example(), set()),
     ],
     ids=lambda value: value.kind if isinstance(value, f.Fact) else "",

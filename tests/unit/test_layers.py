@@ -12,13 +12,14 @@ PROJECT = Path(__file__).parents[2]
 OURS = ("function_app", "functions", "shared", "local", "ops")
 LONG = {"shared/domain/facts.py"}  # every kind of fact, side by side: one idea
 
-CORE = ("shared.domain", "shared.ports", "shared.notes", "shared.errors")
+CORE = ("shared.domain", "shared.ports", "shared.notes", "shared.quarantine", "shared.errors")
 # What a module may import of ours: the longest prefix of its name counts. Its own package is always allowed.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "shared.errors": (),
     "shared.domain": ("shared.errors",),
     "shared.ports": ("shared.domain",),
     "shared.notes": (),
+    "shared.quarantine": ("shared.domain", "shared.ports"),
     "shared.wire": ("shared.domain", "shared.errors"),
     "shared.steps": CORE,
     "shared.views": CORE,
@@ -55,6 +56,7 @@ STANDARD_LIBRARY_ONLY = (
     "shared.errors",
     "shared.ports",
     "shared.notes",
+    "shared.quarantine",
     "shared.steps",
     "shared.dispatch",
     "local.child",

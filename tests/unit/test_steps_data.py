@@ -122,7 +122,8 @@ def test_faulty_batch_is_quarantined_and_trains_nothing() -> None:
     assert world.kinds(story) == ["DataArrived", "BatchChecked", "DataQuarantined"]
     assert world.last(story, f.BatchChecked).verdict is Verdict.FAILED
     assert world.last(story, f.DataQuarantined).reasons == ("x to be at least 0: 1 rows are not",)
-    assert world.lake.quarantined == {story: ("x to be at least 0: 1 rows are not",)}
+    ((_, text, _, reasons),) = world.quarantine.kept.values()
+    assert (text, reasons) == ("origin,x\nJFK,-1\nJFK,2\n", ("x to be at least 0: 1 rows are not",))
     assert (world.lake.versions("silver/flight_delays"), world.jobs.runs) == (0, [])
     assert world.sweep_until_quiet() == 0
 

@@ -1,0 +1,46 @@
+"""The command line about data: quarantine."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from ops import quarantine
+
+type Command = Callable[..., argparse.ArgumentParser]
+
+
+def add_data_commands(commands: Any, command: Command) -> None:
+    """Add them to the others."""
+    parent = commands.add_parser(
+        "quarantine", help="work on data that failed its check", description="Work on data that failed its check."
+    )
+    of_quarantine = parent.add_subparsers(dest="of_quarantine", metavar="COMMAND", required=True)
+    listed = command(
+        of_quarantine,
+        "list",
+        description="list what is in quarantine",
+        well="0 nothing waits there; 1 something does",
+    )
+    listed.add_argument("--all", action="store_true", help="also what was released")
+    listed.set_defaults(run=quarantine.listed)
+    show = command(
+        of_quarantine,
+        "show",
+        description="show why a batch is in quarantine, and some of its rows with their reasons",
+        well="0 it was released; 1 it waits",
+    )
+    show.add_argument("which", metavar="STORY|FILE", help="the story, or what leads to it")
+    show.set_defaults(run=quarantine.show)
+    release = command(
+        of_quarantine,
+        "release",
+        description="let a batch out of quarantine: it is committed and trained on; the ledger keeps who and why",
+        well="0 it goes on, or could (--dry-run); 1 it is asked for, but nobody went on with it yet",
+    )
+    release.add_argument("which", metavar="STORY|FILE", help="the story, or what leads to it")
+    release.add_argument("--because", required=True, metavar="TEXT", help="why; the ledger keeps it")
+    release.add_argument(
+        "--check", action="store_true", help="check the file once more first, such as by a suite that was mended"
+    )
+    release.add_argument("--dry-run", action="store_true", help="only look whether it could be done")
+    release.set_defaults(run=quarantine.release)

@@ -1,0 +1,162 @@
+"""The quarantine: a Delta table of rows with their reasons for each story, the landed file beside it.
+
+    quarantine/flight_delays/0123456789abcdef/          the Delta table, when the rows could be read
+    quarantine/flight_delays/0123456789abcdef/_landed/  the file as it landed, and reasons.json
+
+Delta passes over folders whose names begin with an underscore.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.adapters import tables
+from shared.adapters.delta import STORY_KEY, DeltaLake
+from shared.adapters.storage import LAPTOP, Storage, reachable
+from shared.adapters.tables import identifier
+from shared.domain import identity
+from shared.domain.usecase import DataSpec
+from shared.errors import Conflict, Refused, Unreachable
+from shared.ports import Commit
+from shared.quarantine import REASONS, Kept
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+LANDED = "_landed"
+TOLD = "reasons.json"
+
+
+class DeltaQuarantine:
+    """Quarantine."""
+
+    def __init__(self, lake: DeltaLake, memory_limit: str, storage: Storage = LAPTOP) -> None:
+        self._lake = lake
+        self._storage = storage
+        self._memory_limit = memory_limit
+
+    def keep(
+        self, file: Path, rows: Path | None, *, location: str, story: str, generation: int, reasons: Sequence[str]
+    ) -> int:
+        filesystem, folder = self._storage.filesystem(f"{self._lake.uri(location)}/{LANDED}")
+        with reachable(location):
+            filesystem.makedirs(folder, exist_ok=True)
+            if not filesystem.exists(f"{folder}/{TOLD}"):
+                filesystem.put_file(str(file), f"{folder}/{file.name}")
+            with filesystem.open(f"{folder}/{TOLD}", "w") as target:
+                json.dump({"story": story, "file": file.name, "reasons": list(reasons)}, target, indent=2)
+        return self._write(rows, location, story, generation) if rows else 0
+
+    def _write(self, rows: Path, location: str, story: str, generation: int) -> int:
+        """Once for a generation: the table remembers its transaction."""
+        from deltalake import CommitProperties, Transaction, write_deltalake
+        from deltalake.exceptions import CommitFailedError, DeltaError
+
+        application = identity.delta_application(story)
+        table = self._open(location)
+        done = table.transaction_version(application) if table else None
+        if table and done is not None and done >= generation:
+            return _rows(table)
+        uri = self._lake.uri(location)
+        options = self._storage.delta_options(uri)
+        with tables.connect(self._memory_limit) as db:
+            batch = db.sql(f"FROM read_parquet({tables.quoted(str(rows))})")
+            try:
+                write_deltalake(
+                    table or uri,
+                    batch,
+                    mode="overwrite" if table else "error",
+                    schema_mode="overwrite" if table else None,
+                    storage_options=options,
+                    commit_properties=CommitProperties(
+                        app_transactions=[Transaction(application, generation)], custom_metadata={STORY_KEY: story}
+                    ),
+                )
+            except CommitFailedError as error:
+                raise Conflict(f"{location}: {error}") from error
+            except (DeltaError, OSError) as error:
+                if "already exists" in str(error):
+                    raise Conflict(f"{location}: somebody else keeps it too: {error}") from error
+                raise Unreachable(f"{location}: {error}") from error
+        written = self._open(location)
+        return _rows(written) if written else 0
+
+    def release(self, location: str, spec: DataSpec, story: str, generation: int) -> Commit:
+        with self._rows_of(location) as files:
+            if not files:
+                raise Refused(f"no rows are kept in {location}: land the file again")
+            with tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
+                target = Path(folder) / f"released{tables.PREPARED}"
+                source = f"FROM read_parquet({_listed(files)}) SELECT * EXCLUDE ({identifier(REASONS)})"
+                db.execute(f"COPY ({source}) TO {tables.quoted(str(target))} (FORMAT parquet)")
+                return self._lake.commit(target, spec, story, generation)
+
+    @contextmanager
+    def file(self, location: str) -> Iterator[Path | None]:
+        filesystem, folder = self._storage.filesystem(f"{self._lake.uri(location)}/{LANDED}")
+        with tempfile.TemporaryDirectory() as here:
+            try:
+                with reachable(location):
+                    with filesystem.open(f"{folder}/{TOLD}") as told:
+                        name = str(json.load(told)["file"])
+                    copy = Path(here) / Path(name).name
+                    filesystem.get_file(f"{folder}/{name}", str(copy))
+            except FileNotFoundError:
+                yield None
+                return
+            yield copy
+
+    def look(self, location: str, limit: int) -> Kept | None:
+        with self._rows_of(location) as files, tables.connect(self._memory_limit) as db:
+            if not files:
+                return None
+            source = f"read_parquet({_listed(files)})"
+            reasons = identifier(REASONS)
+            counted = db.sql(f"FROM {source} SELECT count(*)").fetchone()
+            by_reason = db.sql(
+                f"FROM (FROM {source} SELECT unnest({reasons}) AS reason) SELECT reason, count(*)"
+                " GROUP BY reason ORDER BY count(*) DESC, reason"
+            ).fetchall()
+            sample = db.sql(f"FROM {source} SELECT {reasons}, * EXCLUDE ({reasons}) ORDER BY len({reasons}) DESC")
+            return Kept(
+                rows=int(counted[0]) if counted else 0,
+                by_reason=dict(by_reason),
+                columns=tuple(sample.columns),
+                sample=sample.limit(limit).fetchall(),
+            )
+
+    @contextmanager
+    def _rows_of(self, location: str) -> Iterator[list[Path]]:
+        """Local copies of the table's files: DuckDB reads no other storage without what it would have to download."""
+        table = self._open(location)
+        with tempfile.TemporaryDirectory() as folder:
+            copies: list[Path] = []
+            if table is not None:
+                filesystem, root = self._storage.filesystem(self._lake.uri(location))
+                for number, path in enumerate(table.get_add_actions(flatten=True).column("path").to_pylist()):
+                    copies.append(Path(folder) / f"{number}.parquet")
+                    with reachable(location):
+                        filesystem.get_file(f"{root}/{path}", str(copies[-1]))
+            yield copies
+
+    def _open(self, location: str) -> "DeltaTable | None":
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
+        uri = self._lake.uri(location)
+        try:
+            with reachable(location):
+                return DeltaTable(uri, storage_options=self._storage.delta_options(uri))
+        except TableNotFoundError:
+            return None
+
+
+def _rows(table: "DeltaTable") -> int:
+    return sum(int(count or 0) for count in table.get_add_actions(flatten=True).column("num_records").to_pylist())
+
+
+def _listed(files: Sequence[Path]) -> str:
+    return f"[{', '.join(tables.quoted(str(file)) for file in files)}]"

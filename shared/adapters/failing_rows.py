@@ -1,0 +1,153 @@
+"""Which rows of a batch break which expectation: Great Expectations' own condition of each, as SQL over DuckDB.
+
+Great Expectations counts with these conditions, so what is sorted out is what was counted. Uniqueness it counts by a
+subquery that has no place in a list of columns: a window says the same.
+"""
+
+import json
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.adapters import great_expectations as engine
+from shared.adapters import tables
+from shared.adapters.tables import identifier, quoted
+from shared.domain.quality import CheckReport, ExpectationOutcome
+from shared.domain.usecase import DataSpec
+from shared.domain.verdicts import Severity, Verdict
+from shared.quarantine import REASONS, Sorted
+
+if TYPE_CHECKING:
+    import duckdb
+
+_UNIQUE = ("column_values.unique", "compound_columns.unique")
+_IGNORED = {
+    "both_values_are_missing": "NOT ({all_missing})",
+    "all_values_are_missing": "NOT ({all_missing})",
+    "either_value_is_missing": "NOT ({any_missing})",
+    "any_value_is_missing": "NOT ({any_missing})",
+    "never": "true",
+}
+"""Great Expectations' `ignore_row_if`: the rows that it looks at."""
+
+
+class RowSorter:
+    """Sorting. `one_at_a_time` is the check's own lock: the memory limit is one's, and GX keeps global state."""
+
+    def __init__(self, memory_limit: str, one_at_a_time: threading.Lock) -> None:
+        self._memory_limit = memory_limit
+        self._one_at_a_time = one_at_a_time
+
+    @contextmanager
+    def sort_out(self, file: Path, spec: DataSpec, report: CheckReport) -> Iterator[Sorted | None]:
+        import duckdb
+
+        with tempfile.TemporaryDirectory() as folder:
+            found: Sorted | None
+            try:
+                with self._one_at_a_time, tables.connect(self._memory_limit) as db:
+                    tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
+                    found = _sort_out(db, Path(folder), spec, report)
+            except duckdb.Error:  # unreadable, or too large to be sorted: the file is kept all the same
+                found = None
+            yield found
+
+
+def _sort_out(db: "duckdb.DuckDBPyConnection", folder: Path, spec: DataSpec, report: CheckReport) -> Sorted:
+    stopping = [
+        one for one in report.expectations if one.severity is Severity.BLOCKING and one.verdict is not Verdict.PASSED
+    ]
+    conditions = _conditions(db, spec, {_name(one) for one in stopping if one.verdict is Verdict.FAILED})
+    cases = [f"CASE WHEN {sql} THEN {quoted(asked)} END" for (_, _, asked), sql in conditions.items()]
+    own = f"list_filter([{', '.join(cases)}], one -> one IS NOT NULL)" if cases else "[]::VARCHAR[]"
+    of_all = [one.sentence for one in stopping if _name(one) not in conditions]
+    reasons = f"{own} || [{', '.join(map(quoted, of_all))}]::VARCHAR[]"
+    rows, bad, good = (folder / f"{name}{tables.PREPARED}" for name in ("rows", "bad", "good"))
+    select = f"FROM {tables.VIEW} SELECT *, {reasons} AS {identifier(REASONS)}"
+    db.execute(f"COPY ({select}) TO {quoted(str(rows))} (FORMAT parquet)")
+    of_rows = f"FROM read_parquet({quoted(str(rows))})"
+    is_bad = f"len({identifier(REASONS)}) > {len(of_all)}"
+    db.execute(f"COPY ({of_rows} WHERE {is_bad}) TO {quoted(str(bad))} (FORMAT parquet)")
+    without = f"SELECT * EXCLUDE ({identifier(REASONS)})"
+    db.execute(f"COPY ({of_rows} {without} WHERE NOT ({is_bad})) TO {quoted(str(good))} (FORMAT parquet)")
+    counted = db.sql(f"{of_rows} SELECT count(*), count(*) FILTER ({is_bad})").fetchone() or (0, 0)
+    return Sorted(
+        rows=rows,
+        bad=bad,
+        good=good,
+        counted=int(counted[0]),
+        counted_bad=int(counted[1]),
+        by_row=report.verdict is Verdict.FAILED and not of_all,
+    )
+
+
+def _name(outcome: ExpectationOutcome) -> tuple[str, str, str]:
+    """What tells an expectation from another."""
+    return outcome.expectation, outcome.column, outcome.asked
+
+
+def _conditions(
+    db: "duckdb.DuckDBPyConnection", spec: DataSpec, wanted: set[tuple[str, str, str]]
+) -> Mapping[tuple[str, str, str], str]:
+    """The condition under which a row breaks each expectation; those that speak of no single row have none."""
+    if not wanted:
+        return {}
+    execution = engine.execution_engine(db)
+    found: dict[tuple[str, str, str], str] = {}
+    for each in json.loads(spec.expectations)["expectations"]:
+        kwargs = each.get("kwargs") or {}
+        name = (each["type"], engine.columns_of(kwargs), engine.asked_of(each["type"], kwargs))
+        sql = _condition(execution, each["type"], kwargs) if name in wanted else ""
+        if sql:
+            found[name] = sql
+    return found
+
+
+def _condition(execution: Any, kind: str, kwargs: dict[str, Any]) -> str:
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+    from great_expectations.validator.metric_configuration import MetricConfiguration
+    from great_expectations.validator.metrics_calculator import MetricsCalculator
+
+    try:
+        expectation: Any = ExpectationConfiguration(type=kind, kwargs=kwargs).to_domain_obj()
+        metric: str = expectation.map_metric
+        needed = expectation.get_validation_dependencies(
+            execution_engine=execution, runtime_configuration={"result_format": {"result_format": "BASIC"}}
+        )
+        counted = needed.metric_configurations[f"{metric}.unexpected_count"]
+        if counted.metric_domain_kwargs.get("row_condition"):
+            return ""
+        if metric in _UNIQUE:
+            return _not_unique(kwargs)
+        wanted = MetricConfiguration(
+            metric_name=f"{metric}.condition",
+            metric_domain_kwargs=counted.metric_domain_kwargs,
+            metric_value_kwargs=counted.metric_value_kwargs,
+        )
+        condition, *_ = MetricsCalculator(execution).get_metric(wanted)
+        sql = str(condition.compile(dialect=execution.engine.dialect, compile_kwargs={"literal_binds": True}))
+    except Exception:  # noqa: BLE001 - an expectation without such a condition speaks of no single row
+        return ""
+    return f"({sql}) AND {_looked_at(kwargs)}"
+
+
+def _not_unique(kwargs: dict[str, Any]) -> str:
+    columns = [kwargs["column"]] if "column" in kwargs else list(kwargs["column_list"])
+    named = ", ".join(map(identifier, columns))
+    counted = f"count(*) OVER (PARTITION BY {named}) >= 2"
+    if "column" in kwargs:
+        return f"{counted} AND {named} IS NOT NULL"
+    return f"{counted} AND {_looked_at(kwargs)}"
+
+
+def _looked_at(kwargs: dict[str, Any]) -> str:
+    columns = kwargs.get("column_list") or [kwargs[name] for name in ("column_A", "column_B") if name in kwargs]
+    if not columns:
+        return "true"
+    ignored = kwargs.get("ignore_row_if") or ("all_values_are_missing" if "column_list" in kwargs else "")
+    missing = [f"{identifier(name)} IS NULL" for name in columns]
+    rule = _IGNORED[ignored or "both_values_are_missing"]
+    return rule.format(all_missing=" AND ".join(missing), any_missing=" OR ".join(missing))

@@ -1,0 +1,21 @@
+"""What the check of a batch needs of the world, in one piece for the functions that share it."""
+
+from dataclasses import dataclass
+
+from shared.notes import Journals
+from shared.ports import Clock, Lake, Landing, Ledger, Quality
+from shared.quarantine import Quarantine, Sorting
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchPorts:
+    """Ports, and nothing else."""
+
+    ledger: Ledger
+    journals: Journals
+    landing: Landing
+    quality: Quality
+    sorting: Sorting
+    quarantine: Quarantine
+    lake: Lake
+    clock: Clock

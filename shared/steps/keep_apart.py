@@ -1,0 +1,120 @@
+"""A batch that failed its check goes to quarantine, whole or only its bad rows; what a person releases goes on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from shared.domain import identity
+from shared.domain import quarantine as domain
+from shared.domain.commands import CheckBatch
+from shared.domain.facts import (
+    BatchChecked,
+    DataArrived,
+    DataQuarantined,
+    QuarantineReleased,
+    RowsQuarantined,
+)
+from shared.domain.quality import CheckReport
+from shared.domain.quarantine import ENTRIES, ReleaseAsked, location_of
+from shared.domain.story import check_of, last
+from shared.domain.usecase import QuarantineKind, UseCase
+from shared.domain.verdicts import Verdict
+from shared.errors import Refused
+from shared.notes import Entry
+from shared.ports import Clock, Commit, Ledger
+from shared.quarantine import Sorted
+from shared.steps.batch_ports import BatchPorts
+from shared.steps.decision import Decision
+
+
+def keep_apart(
+    command: CheckBatch, file: Path, use_case: UseCase, checked: BatchChecked, *, ports: BatchPorts
+) -> Commit | None:
+    """Keep the batch apart; or only its bad rows where the use case says so and only single rows failed, and commit the
+    others.
+
+    Every part of it can be done again: the rows kept, the entry, the facts, the commit. The whole batch's fact ends the
+    story, so it is recorded last; that of some rows does not, so it is recorded before the others are committed.
+    """
+    report = checked.report
+    location = location_of(use_case.name, command.story)
+    entry = Entry(scope=ENTRIES, number=int(checked.at.timestamp() * 1e6), story=command.story, at=checked.at)
+    with ports.sorting.sort_out(file, use_case.data, report) as found:
+        split = found if found is not None and _may_split(found, report, use_case) else None
+        rows = split.bad if split else found.rows if found else None
+        count = ports.quarantine.keep(
+            file,
+            rows,
+            location=location,
+            story=command.story,
+            generation=command.generation,
+            reasons=report.reasons,
+        )
+        ports.journals.note(entry)
+        if split is None:
+            whole = DataQuarantined(
+                story=command.story,
+                at=ports.clock.now(),
+                generation=command.generation,
+                location=location,
+                reasons=report.reasons,
+                rows=count,
+                bad_rows=found.counted_bad if found else 0,
+            )
+            ports.ledger.record([whole])
+            return None
+        some = RowsQuarantined(
+            story=command.story,
+            at=ports.clock.now(),
+            generation=command.generation,
+            location=location,
+            reasons=report.reasons,
+            rows=count,
+        )
+        ports.ledger.record([some])
+        return ports.lake.commit(split.good, use_case.data, command.story, command.generation)
+
+
+def _may_split(found: Sorted, report: CheckReport, use_case: UseCase) -> bool:
+    data = use_case.data
+    return (
+        data.quarantine is QuarantineKind.ROWS
+        and report.verdict is Verdict.FAILED
+        and found.by_row
+        and domain.may_split(found.counted_bad, found.counted, data.quarantine_at_most_percent)
+    )
+
+
+def release(asked: ReleaseAsked, *, ledger: Ledger, clock: Clock) -> Decision:
+    """Record who let it out and why, once, and ask for what follows. Raises Refused.
+
+    A whole batch goes on in its story. Of one that went on without its bad rows, these go on in a story of their own,
+    as a story trains once; that story is recorded first, so that who dies in between leaves what can be asked again.
+    """
+    story = ledger.story(asked.story)
+    found, arrived = domain.refuse(story, asked), last(story, DataArrived)
+    if arrived is None:
+        raise Refused(f"story {asked.story} began with no arrival")
+    generation = found.generation + 1
+    whole = isinstance(found, DataQuarantined)
+    goes_on = asked.story if whole else identity.story_of_release(asked.story, generation)
+    fact = QuarantineReleased(
+        story=goes_on,
+        at=clock.now(),
+        generation=generation,
+        who=asked.who,
+        reason=asked.why,
+        location=found.location,
+        check=asked.check,
+        continues=goes_on,
+    )
+    if not whole:
+        ledger.record([replace(arrived, story=goes_on, at=clock.now()), fact])
+        fact = domain.released(ledger.story(goes_on)) or fact  # of two that ask at once, the first counts
+    ledger.record([replace(fact, story=asked.story)])
+    said = domain.released(ledger.story(asked.story)) or fact
+    if (said.who, said.reason) != (asked.who, asked.why):
+        raise Refused(f"story {asked.story} was released at the same time by {said.who}: {said.reason}")
+    return Decision(
+        summary=f"{asked.story} released by {asked.who}: {asked.why}",
+        send=(check_of(replace(arrived, story=goes_on), generation=generation),),
+    )
