@@ -274,7 +274,7 @@ def load() -> Any:
 
 def execution_engine(db: "duckdb.DuckDBPyConnection") -> Any:
     """Great Expectations' SQL engine with the view `batch` loaded."""
-    batch = _batch(_great_expectations(), db)
+    batch = _batch(load(), db)
     engine = batch.datasource.get_execution_engine()
     engine.batch_manager.load_batch_list(batch_list=[batch])
     return engine
