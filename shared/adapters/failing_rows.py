@@ -95,11 +95,13 @@ def _conditions(
     """The condition under which a row breaks each expectation; those that speak of no single row have none."""
     if not wanted:
         return {}
-    execution = engine.execution_engine(db)
+    batch = engine.batch_of(engine.load(), db)
+    execution = batch.datasource.get_execution_engine()
+    execution.batch_manager.load_batch_list(batch_list=[batch])
     found: dict[tuple[str, str, str], str] = {}
     for each in json.loads(spec.expectations)["expectations"]:
         kwargs = each.get("kwargs") or {}
-        name = (each["type"], engine.columns_of(kwargs), engine.asked_of(each["type"], kwargs))
+        name = (each["type"], ", ".join(engine.named_columns(kwargs)), engine.asked({**each, "kwargs": kwargs}))
         sql = _condition(execution, each["type"], kwargs) if name in wanted else ""
         if sql:
             found[name] = sql

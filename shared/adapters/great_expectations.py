@@ -122,7 +122,7 @@ def _validate(
     outcomes: list[ExpectationOutcome] = []
     runnable: list[Any] = []
     for each in suite:
-        absent = [name for name in _named_columns(each["kwargs"]) if name not in columns]
+        absent = [name for name in named_columns(each["kwargs"]) if name not in columns]
         if absent and each["type"] not in _COLUMNS_EXIST:
             verdict = Verdict.FAILED if set(absent) <= demanded else Verdict.MISCONFIGURED
             outcomes.append(_outcome(each, verdict, f"column {', '.join(absent)} is missing", None))
@@ -138,9 +138,9 @@ def _validate(
             )
         except Exception as error:  # noqa: BLE001 - whatever it raises, the suite is wrong, and says how
             detail = _text(" ".join(str(error).split()))
-            outcomes.append(_stopped(each["type"], _asked(each), detail, Verdict.MISCONFIGURED))
+            outcomes.append(_stopped(each["type"], asked(each), detail, Verdict.MISCONFIGURED))
     if runnable:
-        batch = _batch(gx, db)
+        batch = batch_of(gx, db)
         counted = _run(gx, batch, runnable, shown=0)
         again = [position for position, one in enumerate(counted) if not one.success]
         if again:  # samples of values cost a scan each: only where something is to be shown
@@ -157,7 +157,8 @@ def _run(gx: Any, batch: Any, expectations: list[Any], *, shown: int) -> list[An
     return sorted(results, key=lambda one: one.expectation_config.meta["position"])
 
 
-def _named_columns(kwargs: dict[str, Any]) -> list[str]:
+def named_columns(kwargs: dict[str, Any]) -> list[str]:
+    """The columns that an expectation names."""
     named = [*(kwargs.get(name) for name in _COLUMNS), *kwargs.get("column_list", [])]
     return [str(name) for name in named if name]
 
@@ -211,10 +212,10 @@ def _outcome(each: dict[str, Any], verdict: Verdict, detail: str, unexpected: in
     kwargs = {key: value for key, value in each["kwargs"].items() if key != "batch_id"}
     return ExpectationOutcome(
         expectation=each["type"],
-        column=", ".join(_named_columns(kwargs)),
+        column=", ".join(named_columns(kwargs)),
         severity=SEVERITIES.get(str(each.get("severity", "critical")), Severity.BLOCKING),
         verdict=verdict,
-        asked=_asked({**each, "kwargs": kwargs}),
+        asked=asked({**each, "kwargs": kwargs}),
         unexpected=unexpected,
         detail=detail,
     )
@@ -231,7 +232,7 @@ def _stopped(expectation: str, asked: str, detail: str, verdict: Verdict) -> Exp
     )
 
 
-def _asked(each: dict[str, Any]) -> str:
+def asked(each: dict[str, Any]) -> str:
     """The expectation as Great Expectations itself words it; by its name where it cannot."""
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
     from great_expectations.expectations.registry import get_renderer_impl
@@ -245,7 +246,7 @@ def _asked(each: dict[str, Any]) -> str:
         text = rendered[0].string_template
         words = Template(text["template"]).safe_substitute(text["params"])
     except Exception:  # noqa: BLE001 - it renders only what it can also run
-        columns = ", ".join(_named_columns(each["kwargs"]))
+        columns = ", ".join(named_columns(each["kwargs"]))
         words = f"{columns} {each['type'].removeprefix('expect_').replace('_', ' ')}"
     return _text(words.strip().rstrip(".").replace(".0 ", " ").removesuffix(".0"))
 
@@ -272,25 +273,7 @@ def load() -> Any:
     return gx
 
 
-def execution_engine(db: "duckdb.DuckDBPyConnection") -> Any:
-    """Great Expectations' SQL engine with the view `batch` loaded."""
-    batch = _batch(load(), db)
-    engine = batch.datasource.get_execution_engine()
-    engine.batch_manager.load_batch_list(batch_list=[batch])
-    return engine
-
-
-def columns_of(kwargs: dict[str, Any]) -> str:
-    """The columns that an expectation names, as its outcome has them."""
-    return ", ".join(_named_columns(kwargs))
-
-
-def asked_of(kind: str, kwargs: dict[str, Any]) -> str:
-    """What it asks, in the words of its outcome."""
-    return _asked({"type": kind, "kwargs": kwargs})
-
-
-def _batch(gx: Any, db: "duckdb.DuckDBPyConnection") -> Any:
+def batch_of(gx: Any, db: "duckdb.DuckDBPyConnection") -> Any:
     """The view `batch` as Great Expectations sees it, over our one connection."""
     import duckdb_sqlalchemy
     from sqlalchemy.pool import StaticPool

@@ -24,11 +24,16 @@ from shared.errors import Refused
 from shared.steps.roll_back import history
 from shared.wire.documents import encode_command
 from tests.contracts.ml_laptop import server
-<<<<<<< HEAD
-from tests.ports import FakeClock, MemoryJobs, MemoryLake, MemoryLanding, MemoryQuality, measured
-=======
-from tests.ports import FakeClock, MemoryJobs, MemoryLake, MemoryLanding, MemoryQuality, MemoryQuarantine, MemorySorting
->>>>>>> 5fc0691 (Quarantine: rows with their reasons as a Delta table, whole or only the bad rows; list, show, release)
+from tests.ports import (
+    FakeClock,
+    MemoryJobs,
+    MemoryLake,
+    MemoryLanding,
+    MemoryQuality,
+    MemoryQuarantine,
+    MemorySorting,
+    measured,
+)
 from tests.world import SETTINGS, SLOT, USE_CASE, WORKSPACE
 
 
