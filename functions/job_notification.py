@@ -12,4 +12,5 @@ blueprint = func.Blueprint()
 @blueprint.route(route="job-notification", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 def job_notification(req: func.HttpRequest) -> func.HttpResponse:
     """Check user and password, enqueue a wake-up, answer 202."""
-    return answer_to(lambda: sluice().job_notification(req.headers.get("authorization", ""), req.get_body()))
+    authorization, workspace = req.headers.get("authorization", ""), req.params.get("workspace", "")
+    return answer_to(lambda: sluice().job_notification(authorization, req.get_body(), workspace))

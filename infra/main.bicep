@@ -16,6 +16,9 @@ param tier string = 'dev'
 @description('Address of the Databricks workspace: https://adb-NUMBER.AZ.azuredatabricks.net')
 param databricksHost string
 
+@description('Further workspaces that score: NAME=ADDRESS; NAME=ADDRESS')
+param scoringWorkspaces string = ''
+
 @description('databricks, or the address of an MLflow server')
 param mlflowTrackingUri string = 'databricks'
 
@@ -197,6 +200,7 @@ module functionApp 'modules/function-app.bicep' = {
     vaultUri: vault.outputs.uri
     topicEndpoint: events.outputs.topicEndpoint
     databricksHost: databricksHost
+    scoringWorkspaces: scoringWorkspaces
     mlflowTrackingUri: mlflowTrackingUri
     mlflowRegistryUri: mlflowRegistryUri
     useCasesForJobs: useCasesForJobs

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from local import flights, reviewed
 from local.event_grid import blob_created, deliver, endpoint, land
-from local.home import Home
+from local.home import SECOND, Home
 from local.narrator import Narrator, StalledError
 from local.proof import GOLD, MODEL, ORIGINS, SLOT, Proof
 from local.stack import Stack
@@ -170,6 +170,7 @@ class _Show:
         reviewed.approve(page, who="ada", because="as good as the old one, on the same days")
         self._follow([story], "the promotion, scoring")
         self.proof.of_approval(story, reviewed.REVIEWED, "1", who="ada")
+        self.proof.of_workspaces(story, "LGA", SECOND)
 
     def _rollback(self) -> None:
         before = self.proof.champion()

@@ -13,11 +13,13 @@ from pathlib import Path
 from shared.settings import Settings
 
 PROJECT = Path(__file__).resolve().parent.parent
-WORKSPACE = "ws1"
+WORKSPACE, SECOND = "ws1", "ws2"
+"""The workspace that trains, and another one that scores what a use case gives it."""
+
 SERVERS = ("front", "service-bus", "databricks", "mlflow", "spark")
 MADE_HERE = ("REGISTRY_WEBHOOK_SECRET", "DATABRICKS_TOKEN", "JOB_NOTIFICATION_PASSWORD", "OPS_FORM_SECRET")
 
-FROM_OUTSIDE = ("USE_CASES", "LANDING_ROOT", "LAKE_ROOT", "LEDGER", "STORAGE")
+FROM_OUTSIDE = ("USE_CASES", "LANDING_ROOT", "LAKE_ROOT", "LEDGER", "STORAGE", "SCORING_WORKSPACES")
 """What a stack takes from the environment instead: use cases elsewhere, storage in an emulator."""
 
 
@@ -54,6 +56,11 @@ class Home:
         """The settings as written. Raises Misconfigured."""
         return Settings.load(self.settings_file)
 
+    @staticmethod
+    def workspaces(settings: Settings) -> dict[str, str]:
+        """The token of each local workspace, by name."""
+        return {name: token for name, (_, token) in settings.workspaces.items() if name in (WORKSPACE, SECOND)}
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Only one stack at a time. Raises HomeInUseError."""
@@ -85,6 +92,9 @@ class Home:
         values = {
             **sample["Values"],
             **{name: before.get(name) or secrets.token_hex(24) for name in MADE_HERE},
+            "SCORING_WORKSPACES_TOKENS": before.get("SCORING_WORKSPACES_TOKENS") or f"{SECOND}={secrets.token_hex(24)}",
+            "SCORING_WORKSPACES": f"{SECOND}=http://127.0.0.1:{ports['databricks']}/{SECOND}",
+            "REGISTRY_FOR_JOBS": f"http://127.0.0.1:{ports['mlflow']}",
             "LANDING_ROOT": str(folder / "landing"),
             "LAKE_ROOT": str(folder / "lake"),
             "LEDGER": f"sqlite:///{folder / 'ledger.db'}",

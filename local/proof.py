@@ -178,6 +178,22 @@ class Proof:
         self.expect(f"the champion of {model}", self.champion(model), version)
         self.expect("it was scored with", stories.last(told, f.ScoringFinished) is not None, True)
 
+    def of_workspaces(self, story: str, part: str, workspace: str) -> None:
+        """The part was scored in that workspace, the others at home; each workspace knows its runs."""
+        from databricks.sdk import WorkspaceClient
+        from databricks.sdk.config import Config
+
+        home = self._settings.databricks_workspace
+        clients = {
+            name: WorkspaceClient(config=Config(host=host, token=token, auth_type="pat"))
+            for name, (host, token) in self._settings.workspaces.items()
+        }
+        for one in stories.of_kind(self._ledger.story(story), f.PartStarted):
+            self.expect(f"where part {one.part} was scored", one.workspace, workspace if one.part == part else home)
+            run = clients[one.workspace].jobs.get_run(one.job_run_id)
+            told = {each.name: each.value for each in run.job_parameters or []}
+            self.expect(f"the part that run {one.job_run_id} scored", told.get("part"), one.part)
+
     def of_rollback(self, story: str, before: str, now: str) -> None:
         """The version before is in production, in MLflow, in the ledger and in gold; nothing was put back."""
         told = self._ledger.story(story)

@@ -1,4 +1,6 @@
-"""A second use case for the demo: the first one's, with people asked before anything reaches production."""
+"""A second use case for the demo: the first one's, with people asked before anything reaches production, and one part
+scored in another workspace.
+"""
 
 import html
 import re
@@ -7,9 +9,13 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from local.home import PROJECT
+from local.home import PROJECT, SECOND
 
 ORIGINAL, REVIEWED = "flight_delays", "flight_delays_reviewed"
+ELSEWHERE = f"""
+  workspaces: # what is scored elsewhere than at home
+    {SECOND}: [LGA]
+"""
 APPROVALS = """
 approvals: # people, after every rule passed
   - role: model-owner
@@ -25,7 +31,7 @@ def make(folder: Path, source: Path = PROJECT / "usecases") -> Path:
     shutil.copytree(source / ORIGINAL, folder / REVIEWED)
     file = folder / REVIEWED / "usecase.yml"
     text = file.read_text().replace(ORIGINAL, REVIEWED)
-    file.write_text(text.replace("landing/flights/", "landing/reviewed/"))
+    file.write_text(text.replace("landing/flights/", "landing/reviewed/") + ELSEWHERE)
     gate = folder / REVIEWED / "gate.yml"
     gate.write_text(gate.read_text() + APPROVALS)
     return folder

@@ -16,7 +16,7 @@ import yaml
 
 from local.child import die_with_parent
 from local.event_grid import EventGrid, endpoint
-from local.home import PROJECT, WORKSPACE, Home
+from local.home import PROJECT, Home
 from shared import bootstrap
 from shared.settings import Settings
 
@@ -126,7 +126,7 @@ class Stack:
             )
         }
         folder = str(home.folder.resolve())
-        token = self.settings.databricks_token.get_secret_value()
+        workspaces = [f"--workspace={name}={token}" for name, token in home.workspaces(self.settings).items()]
         servers = {
             "mlflow": ["local.mlflow_server", "--home", f"{folder}/mlflow"],
             "service-bus": [
@@ -134,7 +134,7 @@ class Stack:
             ],
             "spark": ["local.spark"],
             "databricks": [
-                "local.databricks", "--home", f"{folder}/databricks", "--workspace", f"{WORKSPACE}={token}",
+                "local.databricks", "--home", f"{folder}/databricks", *workspaces,
                 "--warm", WARM,
             ],
             "front": ["local.host", str(PROJECT), "--settings", str(home.settings_file), "--home", f"{folder}/host"],
@@ -180,11 +180,8 @@ class Stack:
     def _register(self) -> None:
         """What a deployment does once: the jobs, the notifications to us, the registry's webhook to us."""
         front = self.addresses["front"]
-        destination = bootstrap.ensure_notification(self.settings, f"{front}/api/job-notification")
         jobs = job_settings(PROJECT / "ml/resources/jobs.yml")
-        for job in jobs.values():
-            job["webhook_notifications"] = {event: [{"id": destination}] for event in ("on_success", "on_failure")}
-        bootstrap.ensure_jobs(self.settings, jobs)
+        bootstrap.ensure_jobs(self.settings, jobs, f"{front}/api/job-notification")
         bootstrap.ensure_webhook(self.settings, f"{front}/api/registry-webhook/mlflow")
 
     def check(self) -> None:

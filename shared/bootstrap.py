@@ -11,6 +11,7 @@ from typing import Any
 from shared import usecase
 from shared.adapters import databricks, mlflow_webhooks
 from shared.adapters.databricks import DatabricksJobs, connect
+from shared.adapters.databricks_workspaces import DatabricksWorkspaces
 from shared.adapters.delta import DeltaLake
 from shared.adapters.delta_quarantine import DeltaQuarantine
 from shared.adapters.failing_rows import RowSorter
@@ -102,6 +103,12 @@ def build(settings: Settings) -> Sluice:
     """Everything wired to the systems that the settings name."""
     ledger = ledger_of(settings)
     use_cases = usecase.load(Path(settings.use_cases), settings.use_cases_for_jobs)
+    for one in use_cases.all:
+        if unknown := sorted(set(one.scoring.workspaces) - set(settings.workspaces)):
+            raise Misconfigured(
+                f"{one.folder}/usecase.yml: scoring.workspaces: {', '.join(unknown)} is none of ours"
+                f" ({', '.join(settings.workspaces)}): add it to SCORING_WORKSPACES, or take it away"
+            )
     registry = registry_of(settings, use_cases)
     storage = storage_of(settings)
     quality = GreatExpectations(settings.check_memory_limit)
@@ -125,9 +132,9 @@ def build(settings: Settings) -> Sluice:
         sorting=RowSorter(settings.check_memory_limit, quality.one_at_a_time),
         quarantine=quarantine_of(settings),
         lake=lake_of(settings),
-        jobs=DatabricksJobs(
-            settings.databricks_workspace,
-            partial(connect, settings.databricks_host, settings.databricks_token.get_secret_value()),
+        jobs=DatabricksWorkspaces(
+            {name: DatabricksJobs(name, partial(connect, *reached)) for name, reached in settings.workspaces.items()},
+            home=settings.databricks_workspace,
         ),
         registry=registry,
         artefacts=registry,
@@ -210,7 +217,15 @@ def wire(
                 pages=pages,
             ),
             c.PlanScoring: partial(plan_scoring, use_cases=use_cases, ledger=ledger, lake=lake, clock=clock),
-            c.ScorePart: partial(score_part, use_cases=use_cases, ledger=ledger, jobs=jobs, lake=lake, clock=clock),
+            c.ScorePart: partial(
+                score_part,
+                use_cases=use_cases,
+                ledger=ledger,
+                jobs=jobs,
+                lake=lake,
+                clock=clock,
+                registry=settings.registry_for_jobs,
+            ),
         },
         accept_arrival=partial(
             accept_arrival,
@@ -245,7 +260,7 @@ def wire(
             notification_user=settings.job_notification_user,
             notification_password=settings.job_notification_password.get_secret_value(),
         ),
-        workspace=settings.databricks_workspace,
+        workspaces=tuple(settings.workspaces),
     )
 
 
@@ -267,18 +282,17 @@ def verify_form(settings: Settings, token: str, bound: Sequence[str]) -> None:
     form_token_.verify(token, settings.ops_form_secret.get_secret_value(), bound, now=SystemClock().now())
 
 
-def ensure_jobs(settings: Settings, jobs: dict[str, dict[str, Any]]) -> dict[str, int]:
-    """Create or reset the jobs in the workspace that the settings name; their ids by name."""
-    client = connect(settings.databricks_host, settings.databricks_token.get_secret_value())
-    return databricks.ensure_jobs(client, jobs)
-
-
-def ensure_notification(settings: Settings, url: str) -> str:
-    """Create or renew the workspace's notification destination to us; its id."""
-    client = connect(settings.databricks_host, settings.databricks_token.get_secret_value())
-    return databricks.ensure_notification(
-        client, url, settings.job_notification_user, settings.job_notification_password.get_secret_value()
-    )
+def ensure_jobs(settings: Settings, jobs: Mapping[str, Mapping[str, Any]], notify: str) -> dict[str, dict[str, int]]:
+    """Create or reset the jobs in every workspace, each with notifications to us at the address; ids by workspace."""
+    user, password = settings.job_notification_user, settings.job_notification_password.get_secret_value()
+    made: dict[str, dict[str, int]] = {}
+    for name, reached in settings.workspaces.items():
+        client = connect(*reached)
+        destination = databricks.ensure_notification(client, f"{notify}?workspace={name}", user, password)
+        events = {event: [{"id": destination}] for event in ("on_success", "on_failure")}
+        told = {key: {**job, "webhook_notifications": events} for key, job in jobs.items()}
+        made[name] = databricks.ensure_jobs(client, told)
+    return made
 
 
 def ensure_webhook(settings: Settings, url: str) -> str:

@@ -55,7 +55,7 @@ class Sluice:
     outbox: Outbox
     clock: Clock
     secrets: Secrets
-    workspace: str
+    workspaces: Sequence[str]
 
     def event(self, event_id: str | None, event_type: str | None, data: Mapping[str, Any]) -> None:
         """An Event Grid event. One that cannot succeed is parked: Event Grid would only send it again."""
@@ -94,11 +94,16 @@ class Sluice:
         if commands:
             self.outbox.send(commands)
 
-    def job_notification(self, authorization: str, body: bytes) -> None:
-        """A Databricks job notification. Raises Unauthenticated, Malformed, or Unreachable when the queue is."""
+    def job_notification(self, authorization: str, body: bytes, workspace: str = "") -> None:
+        """A Databricks job notification, of the workspace that its address names, or of home.
+
+        Raises Unauthenticated, Malformed, or Unreachable when the queue is.
+        """
         secrets = self.secrets
         job_notification.verify(authorization, user=secrets.notification_user, password=secrets.notification_password)
-        command = job_notification.decode(body, workspace=self.workspace)
+        if workspace and workspace not in self.workspaces:
+            raise Malformed(f"there is no workspace {workspace!r}: renew the notification destination")
+        command = job_notification.decode(body, workspace=workspace or self.workspaces[0])
         if command is not None:
             self.outbox.send([command])
 

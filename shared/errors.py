@@ -8,6 +8,7 @@
     │   └── Refused            an outside system said no, for good
     ├── Transient              it may succeed later: retried with back-off, then abandoned
     │   ├── Unreachable        an outside system did not answer
+    │   │   └── Down           nor a moment ago: not asked again, so that nothing else waits for it
     │   └── Conflict           somebody else was faster; reading again decides
     ├── Misconfigured          settings or a use case's files: names the file, the field and the remedy
     └── Unauthenticated        a request without a valid signature or password
@@ -67,6 +68,12 @@ class Unreachable(Transient):
     """An outside system did not answer, or answered that it is busy."""
 
     reason = "unreachable"
+
+
+class Down(Unreachable):
+    """An outside system did not answer a moment ago, so it was not asked."""
+
+    reason = "down"
 
 
 class Conflict(Transient):

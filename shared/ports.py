@@ -185,10 +185,12 @@ class Run:
 class Jobs(Protocol):
     """The Databricks workspaces."""
 
-    def start(self, job: str, *, token: str, parameters: dict[str, str]) -> tuple[str, int]:
-        """Run the job now, once per token, however often called. Returns workspace and job_run_id.
+    def start(self, job: str, *, token: str, parameters: dict[str, str], workspace: str = "") -> tuple[str, int]:
+        """Run the job now, in the named workspace or at home, once per token, however often called. Returns workspace
+        and job_run_id.
 
-        Raises Refused when the job does not exist or does not take the parameters.
+        Raises Refused when there is no such workspace, when the job does not exist or does not take the parameters;
+        Down, at once, when the workspace did not answer a moment ago.
         """
 
     def run(self, workspace: str, job_run_id: int) -> Run:

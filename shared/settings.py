@@ -96,6 +96,20 @@ class Settings(BaseSettings):
     databricks_token: SecretStr = Field(
         default=SecretStr(""), alias="DATABRICKS_TOKEN", description="its token; empty in Azure"
     )
+    scoring_workspaces: str = Field(
+        default="",
+        alias="SCORING_WORKSPACES",
+        validate_default=True,
+        description="further workspaces that score, beside that one: NAME=ADDRESS; NAME=ADDRESS",
+    )
+    scoring_workspaces_tokens: SecretStr = Field(
+        default=SecretStr(""), alias="SCORING_WORKSPACES_TOKENS", description="NAME=TOKEN; NAME=TOKEN; empty in Azure"
+    )
+    registry_for_jobs: str = Field(
+        default="",
+        alias="REGISTRY_FOR_JOBS",
+        description="the registry as scoring jobs reach it; empty: as their workspace is set up",
+    )
     job_notification_user: str = Field(
         default="sluice", alias="JOB_NOTIFICATION_USER", description="user of the job notifications' HTTP Basic"
     )
@@ -163,6 +177,25 @@ class Settings(BaseSettings):
             raise ValueError("with PLATFORM_AUTHENTICATION the platform says who people are: leave it empty")
         return text
 
+    @field_validator("scoring_workspaces")
+    @classmethod
+    def _workspaces_with_addresses(cls, text: str, info: ValidationInfo) -> str:
+        named = _pairs(text)
+        if faulty := [name for name, address in named.items() if not address.startswith(("https://", "http://127."))]:
+            raise ValueError(f"{', '.join(faulty)} has no https address: NAME=ADDRESS; NAME=ADDRESS")
+        if info.data.get("databricks_workspace") in named:
+            raise ValueError("DATABRICKS_WORKSPACE is one of them: name only the others")
+        return text
+
+    @property
+    def workspaces(self) -> dict[str, tuple[str, str]]:
+        """Every workspace by name, home first: its address and its token."""
+        tokens = _pairs(self.scoring_workspaces_tokens.get_secret_value())
+        return {
+            self.databricks_workspace: (self.databricks_host, self.databricks_token.get_secret_value()),
+            **{name: (address, tokens.get(name, "")) for name, address in _pairs(self.scoring_workspaces).items()},
+        }
+
     @property
     def users(self) -> dict[str, tuple[str, ...]]:
         """The development users and their roles."""
@@ -219,6 +252,11 @@ class Settings(BaseSettings):
         """The setting's name; where a default is wrong, pydantic names the field."""
         field = cls.model_fields.get(str(location[0])) if location else None
         return str(field.alias) if field else ".".join(map(str, location)) or "settings"
+
+
+def _pairs(text: str) -> dict[str, str]:
+    entries = [entry.partition("=") for entry in text.split(";") if entry.strip()]
+    return {name.strip(): value.strip() for name, _, value in entries}
 
 
 def _users(text: str) -> dict[str, tuple[str, ...]]:

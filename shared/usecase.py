@@ -55,6 +55,14 @@ class _Scoring(Section):
     job: str
     table: TablePath
     part_by: str
+    workspaces: dict[Name, list[str]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _each_part_in_one_workspace(self) -> "_Scoring":
+        parts = [part for named in self.workspaces.values() for part in named]
+        if twice := sorted({part for part in parts if parts.count(part) > 1}):
+            raise ValueError(f"workspaces: {', '.join(twice)} is in two of them: name each part once")
+        return self
 
 
 class _UseCaseFile(Section):
@@ -144,7 +152,12 @@ def load_one(folder: Path) -> UseCase:
         ),
         training=TrainingSpec(job=main.training.job, model=main.training.model),
         gate=main.gate.spec(*gate),
-        scoring=ScoringSpec(job=main.scoring.job, table=main.scoring.table, part_by=main.scoring.part_by),
+        scoring=ScoringSpec(
+            job=main.scoring.job,
+            table=main.scoring.table,
+            part_by=main.scoring.part_by,
+            workspaces=main.scoring.workspaces,
+        ),
     )
 
 

@@ -214,7 +214,7 @@ class MemoryJobs:
         self._ids = itertools.count(1001)
         self.on_success: Callable[[Run], None] = lambda _: None
 
-    def start(self, job: str, *, token: str, parameters: dict[str, str]) -> tuple[str, int]:
+    def start(self, job: str, *, token: str, parameters: dict[str, str], workspace: str = "") -> tuple[str, int]:
         if job not in self.jobs:
             raise Refused(f"workspace {self._workspace} has no job {job!r}")
         if len(token) > 64:

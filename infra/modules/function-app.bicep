@@ -14,6 +14,7 @@ param insightsConnectionString string
 param vaultUri string
 param topicEndpoint string
 param databricksHost string
+param scoringWorkspaces string
 param mlflowTrackingUri string
 param mlflowRegistryUri string
 param useCasesForJobs string
@@ -48,6 +49,7 @@ var settings = {
   MLFLOW_TRACKING_URI: mlflowTrackingUri
   MLFLOW_REGISTRY_URI: mlflowRegistryUri
   DATABRICKS_HOST: databricksHost
+  SCORING_WORKSPACES: scoringWorkspaces
   REGISTRY_WEBHOOK_SECRET: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/registry-webhook-secret)'
   RELAY_SECRET: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/relay-secret)'
   JOB_NOTIFICATION_PASSWORD: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/job-notification-password)'

@@ -1,7 +1,7 @@
 """A use case as the core sees it: one machine-learning application, its data, training, gate and scoring."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -81,11 +81,19 @@ class GateSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringSpec:
-    """The job that scores, the gold table (relative to the lake), and the column whose values are the parts."""
+    """The job that scores, the gold table (relative to the lake), and the column whose values are the parts.
+
+    `workspaces` names the parts that are scored elsewhere than at home, by workspace.
+    """
 
     job: str
     table: str
     part_by: str
+    workspaces: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def workspace_of(self, part: str) -> str:
+        """Where a part is scored; "" for home."""
+        return next((name for name, parts in self.workspaces.items() if part in parts), "")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from shared.domain.commands import Command, FollowRun, ScorePart
 from shared.domain.facts import PartFailed, PartScored, PartStarted, ScoringFinished, TrainingFinished, TrainingStarted
 from shared.domain.story import MAX_GENERATIONS, FanOut
 from shared.domain.verdicts import RunResult
+from shared.errors import Down
 from shared.ports import Clock, Jobs, Lake, Ledger, Run
 from shared.steps.decision import Decision
 
@@ -14,7 +15,10 @@ def follow_run(command: FollowRun, *, ledger: Ledger, jobs: Jobs, lake: Lake, cl
 
     A notification names a run only: which story it belongs to is in the parameters it was started with.
     """
-    run = jobs.run(command.workspace, command.job_run_id)
+    try:
+        run = jobs.run(command.workspace, command.job_run_id)
+    except Down as error:
+        return Decision(summary=f"run {command.job_run_id} is left to the sweep: {error}")
     story = ledger.story(command.story or run.parameters.get("story", ""))
     began = next(
         (

@@ -5,15 +5,26 @@ from shared.domain import story as stories
 from shared.domain.commands import ScorePart
 from shared.domain.facts import PartStarted
 from shared.domain.usecase import UseCases
-from shared.errors import Refused
+from shared.errors import Down, Refused
 from shared.ports import Clock, Jobs, Lake, Ledger
 from shared.steps.decision import Decision
 
 
 def score_part(
-    command: ScorePart, *, use_cases: UseCases, ledger: Ledger, jobs: Jobs, lake: Lake, clock: Clock
+    command: ScorePart,
+    *,
+    use_cases: UseCases,
+    ledger: Ledger,
+    jobs: Jobs,
+    lake: Lake,
+    clock: Clock,
+    registry: str = "",
 ) -> Decision:
-    """Submit and return: no function waits for a run. The part is the replace key in gold, so a repeat is harmless."""
+    """Submit and return: no function waits for a run. The part is the replace key in gold, so a repeat is harmless.
+
+    A workspace that does not answer holds up its own parts only: they are left to the sweep. `registry` is the
+    registry's address, for a workspace to which it is a remote one.
+    """
     use_case = use_cases.named(command.use_case)
     fan_outs = stories.fan_outs(ledger.story(command.story))
     fan_out = next((one for one in fan_outs if one.plan.plan == command.plan), None)
@@ -23,23 +34,29 @@ def score_part(
     if command.part in fan_out.scored or (started and started.generation >= command.generation):
         return Decision(summary=f"part {command.part} of plan {command.plan} was started before")
     plan = fan_out.plan
-    workspace, job_run_id = jobs.start(
-        use_case.scoring.job,
-        token=identity.run_token("part", command.plan, command.part, str(command.generation)),
-        parameters={
-            "story": command.story,
-            "use_case": use_case.name,
-            "plan": plan.plan,
-            "part": command.part,
-            "partition_column": plan.part_by,
-            "table": lake.uri(plan.table),
-            "delta_version": str(plan.delta_version),
-            "gold": lake.uri(plan.gold),
-            "model": plan.model,
-            "model_version": plan.version,
-            "config": use_case.folder,
-        },
-    )
+    parameters = {
+        "story": command.story,
+        "use_case": use_case.name,
+        "plan": plan.plan,
+        "part": command.part,
+        "partition_column": plan.part_by,
+        "table": lake.uri(plan.table),
+        "delta_version": str(plan.delta_version),
+        "gold": lake.uri(plan.gold),
+        "model": plan.model,
+        "model_version": plan.version,
+        "config": use_case.folder,
+        "registry": registry,
+    }
+    try:
+        workspace, job_run_id = jobs.start(
+            use_case.scoring.job,
+            token=identity.run_token("part", command.plan, command.part, str(command.generation)),
+            parameters=parameters,
+            workspace=use_case.scoring.workspace_of(command.part),
+        )
+    except Down as error:
+        return Decision(summary=f"part {command.part} is left to the sweep: {error}")
     fact = PartStarted(
         story=command.story,
         at=clock.now(),

@@ -24,7 +24,7 @@ def verify(authorization: str, *, user: str, password: str) -> None:
 def decode(body: bytes, *, workspace: str) -> FollowRun | None:
     """The run to look at; None for an event without a run. Raises Malformed.
 
-    `workspace` is ours, not the body's: the sender is not trusted to name one.
+    `workspace` is ours, or the address's, never the body's.
     """
     try:
         event = json_text.parse(body)

@@ -46,6 +46,7 @@ NAMES = st.text(alphabet="ab/[]!", max_size=6)
 @given(PATTERNS, PATTERNS, NAMES)
 @example("[", "[", "[")
 @example("[a", "[?", "[a")
+@example("a[*[ab]a", "a[*]a", "")
 def test_it_agrees_with_matching_itself(one: str, other: str, name: str) -> None:
     found = common_name(one, other)
     if found is not None:

@@ -87,6 +87,7 @@ def test_jobs_get_what_the_ml_package_expects() -> None:
         "model": "flight_delays",
         "model_version": "1",
         "config": "/usecases/flight_delays",
+        "registry": "",
     }
 
 

@@ -7,7 +7,7 @@ from typing import NoReturn, Self
 
 from sluice_ml.errors import BadInput
 
-MAY_BE_EMPTY = {"champion_version", "job_run_id"}
+MAY_BE_EMPTY = {"champion_version", "job_run_id", "registry"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -73,3 +73,4 @@ class ScoreParameters(Parameters):
     partition_column: str = field(metadata={"help": "the column whose values are the parts"})
     gold: str = field(metadata={"help": "address of the gold table"})
     model_version: str = field(metadata={"help": "the version of the registered model to score with"})
+    registry: str = field(default="", metadata={"help": "address of a remote registry; empty: the workspace's own"})

@@ -23,7 +23,7 @@ def main() -> None:
 
 def score(parameters: ScoreParameters) -> None:
     """Replace the part of the gold table; the same parameters make the same rows, however often."""
-    tracking.configure()
+    tracking.configure(parameters.registry)
     key = usecase.load_training(usecase.folder(parameters.config)).key
     with tempfile.TemporaryDirectory() as folder:
         files = tracking.fetch(parameters.model, parameters.model_version, folder)

@@ -69,8 +69,14 @@ class _Dataset(MetaDataset):
         return
 
 
-def configure() -> None:
-    """Speak up only when it matters. Where MLflow is comes from the environment, or from the platform."""
+def configure(registry: str = "") -> None:
+    """Speak up only when it matters. Where MLflow is comes from the environment, or from the platform; a registry
+    elsewhere is named.
+    """
+    if registry:
+        mlflow.set_registry_uri(registry)
+    if registry.startswith("http"):  # its models are where its runs are
+        mlflow.set_tracking_uri(registry)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("mlflow.pyfunc").addFilter(
