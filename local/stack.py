@@ -17,7 +17,7 @@ import yaml
 from local.child import die_with_parent
 from local.event_grid import EventGrid, endpoint
 from local.home import PROJECT, Home
-from shared import bootstrap
+from shared import bootstrap, installation
 from shared.settings import Settings
 
 START_SECONDS = 120
@@ -181,8 +181,8 @@ class Stack:
         """What a deployment does once: the jobs, the notifications to us, the registry's webhook to us."""
         front = self.addresses["front"]
         jobs = job_settings(PROJECT / "ml/resources/jobs.yml")
-        bootstrap.ensure_jobs(self.settings, jobs, f"{front}/api/job-notification")
-        bootstrap.ensure_webhook(self.settings, f"{front}/api/registry-webhook/mlflow")
+        installation.ensure_jobs(self.settings, jobs, f"{front}/api/job-notification")
+        installation.ensure_webhook(self.settings, f"{front}/api/registry-webhook/mlflow")
 
     def check(self) -> None:
         """Raise ServerEndedError if a server ended."""

@@ -4,7 +4,7 @@ import argparse
 
 from ops.output import Output
 from ops.source import settings_of
-from shared import bootstrap
+from shared import installation
 from shared.views.terminal import Cell, grid
 from shared.views.text import visible
 
@@ -13,14 +13,14 @@ WELL, WRONG = 0, 1
 
 def ensure(options: argparse.Namespace, output: Output) -> int:
     """Create ours, or bring it to this address, secret and events. Again, it changes nothing."""
-    webhook_id = bootstrap.ensure_webhook(settings_of(options.settings), options.url)
+    webhook_id = installation.ensure_webhook(settings_of(options.settings), options.url)
     output.show(f"the registry sends to {visible(options.url)} ({webhook_id})", {"id": webhook_id, "url": options.url})
     return WELL
 
 
 def listed(options: argparse.Namespace, output: Output) -> int:
     """All of them. Well means that ours is there, active, and sent what we need."""
-    found = bootstrap.webhooks(settings_of(options.settings))
+    found = installation.webhooks(settings_of(options.settings))
     rows = [
         [
             Cell("✓" if one.is_right else "✗" if one.is_ours else " "),
@@ -51,7 +51,7 @@ def listed(options: argparse.Namespace, output: Output) -> int:
 
 def test(options: argparse.Namespace, output: Output) -> int:
     """Have the registry send us one of each event. Well means that all were taken."""
-    said = bootstrap.test_webhooks(settings_of(options.settings))
+    said = installation.test_webhooks(settings_of(options.settings))
     lines = [
         f"{'✗' if wrong else '✓'} {event}{f': {visible(wrong)}' if wrong else ''}" for event, wrong in said.items()
     ]

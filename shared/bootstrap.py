@@ -1,4 +1,4 @@
-"""From settings to the whole control plane: the only place that names adapters.
+"""From settings to the whole control plane: the place that names adapters (beside installation.py, for once only).
 
 Importing this module is cheap: an SDK is imported when the first message needs it.
 """
@@ -6,10 +6,8 @@ Importing this module is cheap: an SDK is imported when the first message needs 
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 from shared import usecase
-from shared.adapters import databricks, mlflow_webhooks
 from shared.adapters.databricks import DatabricksJobs, connect
 from shared.adapters.databricks_workspaces import DatabricksWorkspaces
 from shared.adapters.delta import DeltaLake
@@ -280,31 +278,3 @@ def form_token(settings: Settings, bound: Sequence[str]) -> str:
 def verify_form(settings: Settings, token: str, bound: Sequence[str]) -> None:
     """Raises Unauthenticated."""
     form_token_.verify(token, settings.ops_form_secret.get_secret_value(), bound, now=SystemClock().now())
-
-
-def ensure_jobs(settings: Settings, jobs: Mapping[str, Mapping[str, Any]], notify: str) -> dict[str, dict[str, int]]:
-    """Create or reset the jobs in every workspace, each with notifications to us at the address; ids by workspace."""
-    user, password = settings.job_notification_user, settings.job_notification_password.get_secret_value()
-    made: dict[str, dict[str, int]] = {}
-    for name, reached in settings.workspaces.items():
-        client = connect(*reached)
-        destination = databricks.ensure_notification(client, f"{notify}?workspace={name}", user, password)
-        events = {event: [{"id": destination}] for event in ("on_success", "on_failure")}
-        told = {key: {**job, "webhook_notifications": events} for key, job in jobs.items()}
-        made[name] = databricks.ensure_jobs(client, told)
-    return made
-
-
-def ensure_webhook(settings: Settings, url: str) -> str:
-    """Create the registry's webhook to us, or bring it to this address and secret; its id, the same over repeats."""
-    return mlflow_webhooks.ensure(settings.mlflow_tracking_uri, url, settings.secrets_of(Dialect.MLFLOW)[0])
-
-
-def webhooks(settings: Settings) -> Sequence[mlflow_webhooks.Webhook]:
-    """The registry's webhooks, ours and others'."""
-    return mlflow_webhooks.listed(settings.mlflow_tracking_uri)
-
-
-def test_webhooks(settings: Settings) -> Mapping[str, str]:
-    """Have the registry send a test of each event to us; by event: what is wrong, or ""."""
-    return mlflow_webhooks.tested(settings.mlflow_tracking_uri)

@@ -74,6 +74,7 @@ def test_settings_load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         name: re.sub(r"\$\{\w+\}", "x", value) if isinstance(value, str) else "true"
         for name, value in settings().items()
     }
+    values["SCORING_WORKSPACES"] = "west=https://west.example"  # a parameter's text
     file = tmp_path / "settings.json"
     file.write_text(json.dumps({"Values": values}))
     assert Settings.load(file).platform_authentication

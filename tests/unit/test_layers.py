@@ -39,11 +39,28 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "shared.usecase",
         "shared.wire",
     ),
+    "shared.installation": ("shared.adapters", "shared.settings", "shared.wire"),
     "shared": (),
     "functions": ("shared.domain", "shared.errors", "shared.bootstrap", "shared.settings", "shared.views"),
     "function_app": ("functions",),
-    "ops": (*CORE, "shared.bootstrap", "shared.gate_file", "shared.settings", "shared.usecase", "shared.views"),
-    "local": (*CORE, "shared.bootstrap", "shared.gate_file", "shared.settings", "shared.usecase", "shared.views"),
+    "ops": (
+        *CORE,
+        "shared.bootstrap",
+        "shared.gate_file",
+        "shared.installation",
+        "shared.settings",
+        "shared.usecase",
+        "shared.views",
+    ),
+    "local": (
+        *CORE,
+        "shared.bootstrap",
+        "shared.gate_file",
+        "shared.installation",
+        "shared.settings",
+        "shared.usecase",
+        "shared.views",
+    ),
     "local.child": (),
     "local.databricks": ("local.child",),
     "local.host": ("local.child",),
@@ -174,14 +191,14 @@ def test_entry_points_do_not_import_one_another() -> None:
             )
 
 
-def test_only_bootstrap_names_adapters() -> None:
+def test_only_bootstrap_and_installation_name_adapters() -> None:
     naming = {
         module
         for module in MODULES
         for imported, _ in imported_by(module)
         if is_within(imported, "shared.adapters") and not is_within(module, "shared.adapters")
     }
-    assert naming == {"shared.bootstrap"}
+    assert naming == {"shared.bootstrap", "shared.installation"}
 
 
 def test_there_are_no_import_cycles() -> None:
