@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shared import bootstrap
+from shared import opened
 from shared.domain import facts as f
 from shared.domain import story as stories
 from shared.domain.description import BEGIN
@@ -49,10 +49,10 @@ class Proof:
         from deltalake import DeltaTable
 
         uri = f"{self._settings.lake_root}/{table}"
-        options = bootstrap.storage_of(self._settings).delta_options(uri)
-        opened = DeltaTable(uri, version=version, storage_options=options)
+        options = opened.storage_of(self._settings).delta_options(uri)
+        found = DeltaTable(uri, version=version, storage_options=options)
         filters = [(column, "=", value) for column, value in where.items()]
-        return int(opened.to_pyarrow_table(filters=filters or None, columns=["flight"]).num_rows)
+        return int(found.to_pyarrow_table(filters=filters or None, columns=["flight"]).num_rows)
 
     def of_loop(self, story: str, *, version: str) -> None:
         """A story from arrival to a decision, and to gold where the decision was to promote."""
@@ -121,7 +121,7 @@ class Proof:
         from deltalake import DeltaTable
 
         uri = f"{self._settings.lake_root}/{location}"
-        options = bootstrap.storage_of(self._settings).delta_options(uri)
+        options = opened.storage_of(self._settings).delta_options(uri)
         table = DeltaTable(uri, storage_options=options).to_pyarrow_table(columns=["_reasons"])
         return [row or [] for row in table["_reasons"].to_pylist()]
 

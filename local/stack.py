@@ -17,7 +17,7 @@ import yaml
 from local.child import die_with_parent
 from local.event_grid import EventGrid, endpoint
 from local.home import PROJECT, Home
-from shared import bootstrap, installation
+from shared import bootstrap, installation, opened
 from shared.settings import Settings
 
 START_SECONDS = 120
@@ -174,7 +174,7 @@ class Stack:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "SPARK_REMOTE": self.addresses["spark"],
             "GIT_PYTHON_REFRESH": "quiet",
-            **bootstrap.storage_of(self.settings).object_store_environment(),
+            **opened.storage_of(self.settings).object_store_environment(),
         }
 
     def _register(self) -> None:

@@ -1,10 +1,10 @@
-"""The command line about data: quarantine."""
+"""The command line about data: quarantine, quality."""
 
 import argparse
 from collections.abc import Callable
 from typing import Any
 
-from ops import quarantine
+from ops import quality, quarantine
 
 type Command = Callable[..., argparse.ArgumentParser]
 
@@ -44,3 +44,12 @@ def add_data_commands(commands: Any, command: Command) -> None:
     )
     release.add_argument("--dry-run", action="store_true", help="only look whether it could be done")
     release.set_defaults(run=quarantine.release)
+    told = command(
+        commands,
+        "quality",
+        description="tell the quality of a table over its versions: rows, checks, drift, profiles",
+        well="0 nothing drifted in the versions shown; 1 something did",
+    )
+    told.add_argument("table", metavar="TABLE", help="a silver table, such as silver/flight_delays, or its use case")
+    told.add_argument("--limit", type=int, default=20, metavar="N", help="how many versions (default: %(default)s)")
+    told.set_defaults(run=quality.quality)

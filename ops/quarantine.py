@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from ops.acting import who
 from ops.output import Output
 from ops.source import NothingFound, ledger_of, settings_of
-from shared import bootstrap
+from shared import bootstrap, opened
 from shared.domain import quarantine as domain
 from shared.domain.quarantine import ReleaseAsked
 from shared.ports import Ledger
@@ -37,8 +37,8 @@ def show(options: argparse.Namespace, output: Output) -> int:
     if not found:
         raise NothingFound(f"story {story} never had anything in quarantine")
     view = found[0]
-    kept = bootstrap.quarantine_of(settings).look(view.kept.location, SAMPLE)
-    where = bootstrap.lake_of(settings).uri(view.kept.location)
+    kept = opened.quarantine_of(settings).look(view.kept.location, SAMPLE)
+    where = opened.lake_of(settings).uri(view.kept.location)
     output.show(kept_text(view, kept, where, output.terminal), kept_document(view, kept, where))
     return WAITING if view.waits else WELL
 

@@ -10,15 +10,13 @@ from pathlib import Path
 from shared import usecase
 from shared.adapters.databricks import DatabricksJobs, connect
 from shared.adapters.databricks_workspaces import DatabricksWorkspaces
-from shared.adapters.delta import DeltaLake
-from shared.adapters.delta_quarantine import DeltaQuarantine
+from shared.adapters.duckdb_profiler import DuckdbProfiler
 from shared.adapters.failing_rows import RowSorter
 from shared.adapters.fsspec_landing import FsspecLanding
 from shared.adapters.great_expectations import GreatExpectations
 from shared.adapters.mlflow import MlflowRegistry, sign_in_to_databricks
 from shared.adapters.service_bus import ServiceBusOutbox, from_connection_string, from_namespace
 from shared.adapters.sqlite import SqliteLedger
-from shared.adapters.storage import Storage
 from shared.adapters.system import SystemClock
 from shared.adapters.table_service import from_endpoint
 from shared.adapters.table_storage import TableStorageLedger
@@ -29,7 +27,9 @@ from shared.domain.people import Person
 from shared.domain.usecase import SlotKind, UseCases
 from shared.errors import Misconfigured
 from shared.notes import Journals, Tally
+from shared.opened import lake_of, profiles_of, quarantine_of, storage_of
 from shared.ports import Approvals, Artefacts, Clock, Jobs, Lake, Landing, Ledger, Outbox, Parking, Quality, Registry
+from shared.profiles import Profiler, Profiles
 from shared.quarantine import Quarantine, Sorting
 from shared.settings import Settings
 from shared.steps.accept_arrival import accept_arrival
@@ -82,21 +82,6 @@ def registry_of(settings: Settings, use_cases: UseCases) -> MlflowRegistry:
     )
 
 
-def lake_of(settings: Settings) -> DeltaLake:
-    """The lake that the settings name."""
-    return DeltaLake(settings.lake_root, settings.check_memory_limit, storage_of(settings))
-
-
-def quarantine_of(settings: Settings) -> DeltaQuarantine:
-    """The quarantine in it."""
-    return DeltaQuarantine(lake_of(settings), settings.check_memory_limit, storage_of(settings))
-
-
-def storage_of(settings: Settings) -> Storage:
-    """How landing and lake are opened."""
-    return Storage(settings.storage.get_secret_value())
-
-
 def build(settings: Settings) -> Sluice:
     """Everything wired to the systems that the settings name."""
     ledger = ledger_of(settings)
@@ -129,6 +114,8 @@ def build(settings: Settings) -> Sluice:
         quality=quality,
         sorting=RowSorter(settings.check_memory_limit, quality.one_at_a_time),
         quarantine=quarantine_of(settings),
+        profiler=DuckdbProfiler(settings.check_memory_limit, quality.one_at_a_time),
+        profiles=profiles_of(settings),
         lake=lake_of(settings),
         jobs=DatabricksWorkspaces(
             {name: DatabricksJobs(name, partial(connect, *reached)) for name, reached in settings.workspaces.items()},
@@ -154,6 +141,8 @@ def wire(
     quality: Quality,
     sorting: Sorting,
     quarantine: Quarantine,
+    profiler: Profiler,
+    profiles: Profiles,
     lake: Lake,
     jobs: Jobs,
     registry: Registry,
@@ -173,6 +162,9 @@ def wire(
                 quality=quality,
                 sorting=sorting,
                 quarantine=quarantine,
+                profiler=profiler,
+                profiles=profiles,
+                approvals=approvals,
                 lake=lake,
                 clock=clock,
             ),

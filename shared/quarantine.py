@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 from shared.domain.quality import CheckReport
 from shared.domain.usecase import DataSpec
-from shared.ports import Commit
 
 REASONS = "_reasons"
 """The column, in a quarantine table, with the reasons of each row: what it breaks itself, then what the whole batch
@@ -65,11 +64,8 @@ class Quarantine(Protocol):
         Again for the same generation it changes nothing; a later generation replaces the rows.
         """
 
-    def release(self, location: str, spec: DataSpec, story: str, generation: int) -> Commit:
-        """Append the rows that are kept there to the silver table, exactly once for this story and generation.
-
-        Raises Refused where no rows are kept there.
-        """
+    def rows(self, location: str) -> AbstractContextManager[Path | None]:
+        """The rows that are kept there, without their reasons, while the context lasts; None where none are."""
 
     def file(self, location: str) -> AbstractContextManager[Path | None]:
         """A local copy of the landed file, for as long as the context lasts; None where there is none."""

@@ -26,6 +26,7 @@ from shared.domain.usecase import (
     UseCase,
     UseCases,
 )
+from shared.drift_section import DriftSection
 from shared.errors import Misconfigured
 from shared.gate_file import read_gate
 from shared.sections import GateSection
@@ -73,6 +74,7 @@ class _UseCaseFile(Section):
     training: _Training
     gate: GateSection
     scoring: _Scoring
+    drift: DriftSection | None = None
 
     @model_validator(mode="after")
     def _parts_are_partitions(self) -> "_UseCaseFile":
@@ -152,6 +154,7 @@ def load_one(folder: Path) -> UseCase:
         ),
         training=TrainingSpec(job=main.training.job, model=main.training.model),
         gate=main.gate.spec(*gate),
+        drift=main.drift.spec() if main.drift else None,
         scoring=ScoringSpec(
             job=main.scoring.job,
             table=main.scoring.table,

@@ -7,6 +7,7 @@ import csv
 import io
 import itertools
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from shared.domain.description import placed
+from shared.domain.profile import ColumnProfile, Kind, Profile
 from shared.domain.quality import CheckReport, ExpectationOutcome
 from shared.domain.usecase import DataSpec
 from shared.domain.verdicts import RunResult, Severity, Verdict
@@ -126,8 +128,7 @@ class MemorySorting:
 class MemoryQuarantine:
     """Quarantine: files by location."""
 
-    def __init__(self, lake: "MemoryLake") -> None:
-        self._lake = lake
+    def __init__(self) -> None:
         self.kept: dict[str, tuple[int, str, str, tuple[str, ...]]] = {}
 
     def keep(
@@ -137,11 +138,12 @@ class MemoryQuarantine:
             self.kept[location] = (generation, file.read_text(), rows.read_text() if rows else "", tuple(reasons))
         return max(len(self.kept[location][2].splitlines()) - 1, 0)
 
-    def release(self, location: str, spec: DataSpec, story: str, generation: int) -> Commit:
+    @contextmanager
+    def rows(self, location: str) -> Iterator[Path | None]:
         with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "released.csv"
+            file = Path(folder) / "rows.csv"
             file.write_text(self.kept[location][2])
-            return self._lake.commit(file, spec, story, generation)
+            yield file
 
     @contextmanager
     def file(self, location: str) -> Iterator[Path | None]:
@@ -152,6 +154,44 @@ class MemoryQuarantine:
 
     def look(self, location: str, limit: int) -> Kept | None:
         return None
+
+
+class MemoryProfiler:
+    """Profiler: the column x is a number, cut at its median; origin are categories."""
+
+    def profile(self, file: Path, spec: DataSpec, baseline: Profile | None) -> Profile:
+        rows = list(csv.DictReader(io.StringIO(file.read_text())))
+        values = sorted(float(row["x"]) for row in rows if row["x"].lstrip("-").isdigit())
+        edges = (values[len(values) // 2],) if values else ()
+        before = baseline.column("x") if baseline else None
+
+        def counts(cuts: tuple[float, ...]) -> tuple[int, ...]:
+            return (sum(v <= cuts[0] for v in values), sum(v > cuts[0] for v in values)) if cuts else ()
+
+        x = ColumnProfile(
+            name="x",
+            kind=Kind.NUMBER,
+            nulls=len(rows) - len(values),
+            edges=edges,
+            counts=counts(edges),
+            against=counts(before.edges if before else ()),
+        )
+        origins = dict(Counter(row["origin"] for row in rows))
+        origin = ColumnProfile(name="origin", kind=Kind.CATEGORY, categories=origins)
+        return Profile(rows=len(rows), columns=(x, origin))
+
+
+class MemoryProfiles:
+    """Profiles."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Profile] = {}
+
+    def save(self, name: str, profile: Profile) -> None:
+        self.kept[name] = profile
+
+    def load(self, name: str) -> Profile | None:
+        return self.kept.get(name)
 
 
 class MemoryLake:

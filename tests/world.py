@@ -32,6 +32,8 @@ from tests.ports import (
     MemoryJobs,
     MemoryLake,
     MemoryLanding,
+    MemoryProfiler,
+    MemoryProfiles,
     MemoryQuality,
     MemoryQuarantine,
     MemoryRegistry,
@@ -106,7 +108,7 @@ class World:
         use_case: UseCase = USE_CASE,
     ) -> None:
         self.clock, self.landing, self.quality, self.lake = FakeClock(), MemoryLanding(), MemoryQuality(), MemoryLake()
-        self.quarantine = MemoryQuarantine(self.lake)
+        self.quarantine, self.profiles = MemoryQuarantine(), MemoryProfiles()
         self.ledger, self.outbox = MemoryLedger(), MemoryOutbox()
         self.jobs = MemoryJobs(WORKSPACE, ["sluice-train", "sluice-score"])
         self.registry = MemoryRegistry(listener=self._webhook)
@@ -136,6 +138,8 @@ class World:
             quality=proxy(self.quality),
             sorting=proxy(MemorySorting()),
             quarantine=proxy(self.quarantine),
+            profiler=proxy(MemoryProfiler()),
+            profiles=proxy(self.profiles),
             lake=proxy(self.lake),
             jobs=proxy(self.jobs),
             registry=proxy(self.registry),

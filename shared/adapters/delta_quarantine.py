@@ -18,9 +18,7 @@ from shared.adapters.delta import STORY_KEY, DeltaLake
 from shared.adapters.storage import LAPTOP, Storage, reachable
 from shared.adapters.tables import identifier
 from shared.domain import identity
-from shared.domain.usecase import DataSpec
-from shared.errors import Conflict, Refused, Unreachable
-from shared.ports import Commit
+from shared.errors import Conflict, Unreachable
 from shared.quarantine import REASONS, Kept
 
 if TYPE_CHECKING:
@@ -84,15 +82,15 @@ class DeltaQuarantine:
         written = self._open(location)
         return _rows(written) if written else 0
 
-    def release(self, location: str, spec: DataSpec, story: str, generation: int) -> Commit:
-        with self._rows_of(location) as files:
-            if not files:
-                raise Refused(f"no rows are kept in {location}: land the file again")
-            with tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
-                target = Path(folder) / f"released{tables.PREPARED}"
-                source = f"FROM read_parquet({_listed(files)}) SELECT * EXCLUDE ({identifier(REASONS)})"
-                db.execute(f"COPY ({source}) TO {tables.quoted(str(target))} (FORMAT parquet)")
-                return self._lake.commit(target, spec, story, generation)
+    @contextmanager
+    def rows(self, location: str) -> Iterator[Path | None]:
+        with self._rows_of(location) as files, tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / f"rows{tables.PREPARED}"
+            if files:
+                with tables.connect(self._memory_limit) as db:
+                    source = f"FROM read_parquet({_listed(files)}) SELECT * EXCLUDE ({identifier(REASONS)})"
+                    db.execute(f"COPY ({source}) TO {tables.quoted(str(target))} (FORMAT parquet)")
+            yield target if files else None
 
     @contextmanager
     def file(self, location: str) -> Iterator[Path | None]:

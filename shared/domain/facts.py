@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from shared.domain import identity
+from shared.domain.drift import Drift, DriftFinding, Then
 from shared.domain.policy import RuleOutcome
 from shared.domain.quality import CheckReport, ExpectationOutcome
 from shared.domain.verdicts import RunResult, Verdict
@@ -104,6 +105,43 @@ class BatchChecked(Fact):
             suite="a1b2c3d4e5f6",
             rows=27_004,
             expectations=(ExpectationOutcome.example(),),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftMeasured(Fact):
+    """The batch was compared with the rows of a baseline version: `against_version`, of the story `against`."""
+
+    generation: int
+    drift: Drift
+    against: str
+    against_version: int
+    findings: tuple[DriftFinding, ...]
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, str(self.generation))
+
+    @property
+    def exceeding(self) -> tuple[DriftFinding, ...]:
+        """What is beyond its limit."""
+        return tuple(one for one in self.findings if one.exceeds)
+
+    def added_to(self, report: CheckReport) -> CheckReport:
+        """The report with what stops the batch as expectations that it did not meet."""
+        stopping = tuple(one.as_outcome() for one in self.exceeding if one.then is Then.STOP)
+        return replace(report, expectations=(*report.expectations, *stopping))
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            generation=1,
+            drift=Drift.TRAIN,
+            against="fedcba9876543210",
+            against_version=1,
+            findings=(DriftFinding.example(),),
         )
 
 
@@ -891,6 +929,7 @@ KINDS: dict[str, type[Fact]] = {
     for kind in (
         DataArrived,
         BatchChecked,
+        DriftMeasured,
         DataCommitted,
         DataQuarantined,
         RowsQuarantined,

@@ -8,6 +8,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Self
 
+from shared.domain.drift import DriftSpec
 from shared.domain.people import ApprovalRule
 from shared.domain.policy import Policy
 from shared.errors import UnknownUseCase
@@ -106,6 +107,7 @@ class UseCase:
     training: TrainingSpec
     gate: GateSpec
     scoring: ScoringSpec
+    drift: DriftSpec | None = None
 
 
 @dataclass(frozen=True)

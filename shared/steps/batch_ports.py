@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from shared.notes import Journals
-from shared.ports import Clock, Lake, Landing, Ledger, Quality
+from shared.ports import Approvals, Clock, Lake, Landing, Ledger, Quality
+from shared.profiles import Profiler, Profiles
 from shared.quarantine import Quarantine, Sorting
 
 
@@ -17,5 +18,8 @@ class BatchPorts:
     quality: Quality
     sorting: Sorting
     quarantine: Quarantine
+    profiler: Profiler
+    profiles: Profiles
+    approvals: Approvals
     lake: Lake
     clock: Clock

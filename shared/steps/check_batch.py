@@ -6,6 +6,7 @@ from pathlib import Path
 
 from shared.domain import story as stories
 from shared.domain.commands import CheckBatch
+from shared.domain.drift import Drift
 from shared.domain.facts import (
     BatchChecked,
     DataCommitted,
@@ -15,14 +16,18 @@ from shared.domain.facts import (
     QuarantineReleased,
     TrainingStarted,
 )
+from shared.domain.profile import versions_of
 from shared.domain.usecase import UseCase, UseCases
 from shared.domain.verdicts import Verdict
-from shared.notes import Journals
-from shared.ports import Clock, Commit, Lake, Landing, Ledger, Quality
+from shared.errors import Refused
+from shared.notes import Entry, Journals
+from shared.ports import Approvals, Clock, Commit, Lake, Landing, Ledger, Quality
+from shared.profiles import Profiler, Profiles
 from shared.quarantine import Quarantine, Sorting
 from shared.steps.batch_ports import BatchPorts
 from shared.steps.decision import Decision
 from shared.steps.keep_apart import keep_apart
+from shared.steps.watch_drift import keep_profile, watch_drift
 
 
 def check_batch(
@@ -35,6 +40,9 @@ def check_batch(
     quality: Quality,
     sorting: Sorting,
     quarantine: Quarantine,
+    profiler: Profiler,
+    profiles: Profiles,
+    approvals: Approvals,
     lake: Lake,
     clock: Clock,
 ) -> Decision:
@@ -49,6 +57,9 @@ def check_batch(
         quality=quality,
         sorting=sorting,
         quarantine=quarantine,
+        profiler=profiler,
+        profiles=profiles,
+        approvals=approvals,
         lake=lake,
         clock=clock,
     )
@@ -61,8 +72,7 @@ def check_batch(
         return Decision(summary=f"{command.file} was checked before")
     released = _released(command, story)
     if released and not released.check:
-        commit = quarantine.release(released.location, use_case.data, command.story, command.generation)
-        return _committed(command, commit, use_case, ports)
+        return _release(command, released, use_case, ports)
     with _file(command, released, ports) as file:
         if file is None:
             reason = f"{command.file} is not there any more at ETag {command.etag}"
@@ -90,12 +100,26 @@ def _file(command: CheckBatch, released: QuarantineReleased | None, ports: Batch
 def _judge(command: CheckBatch, file: Path, use_case: UseCase, ports: BatchPorts) -> Decision:
     checked = _check(command, file, use_case, ports)
     if checked.verdict is Verdict.PASSED:
-        commit = ports.lake.commit(file, use_case.data, command.story, command.generation)
-        return _committed(command, commit, use_case, ports)
-    commit_of_rest = keep_apart(command, file, use_case, checked, ports=ports)
+        drift = watch_drift(command, file, use_case, ports)
+        if drift is None or drift.drift is not Drift.STOPPED:
+            commit = ports.lake.commit(file, use_case.data, command.story, command.generation)
+            return _committed(command, commit, use_case, ports)
+        report = drift.added_to(checked.report)
+    else:
+        report = checked.report
+    commit_of_rest = keep_apart(command, file, use_case, checked.at, report, ports=ports)
     if commit_of_rest is not None:
         return _committed(command, commit_of_rest, use_case, ports)
-    return Decision(summary=f"{command.file} {checked.verdict}, quarantined: " + "; ".join(checked.reasons))
+    return Decision(summary=f"{command.file} {report.verdict}, quarantined: " + "; ".join(report.reasons))
+
+
+def _release(command: CheckBatch, released: QuarantineReleased, use_case: UseCase, ports: BatchPorts) -> Decision:
+    with ports.quarantine.rows(released.location) as rows:
+        if rows is None:
+            raise Refused(f"no rows are kept in {released.location}: land the file again")
+        keep_profile(command, rows, use_case, ports)
+        commit = ports.lake.commit(rows, use_case.data, command.story, command.generation)
+        return _committed(command, commit, use_case, ports)
 
 
 def _committed(command: CheckBatch, commit: Commit, use_case: UseCase, ports: BatchPorts) -> Decision:
@@ -107,6 +131,14 @@ def _committed(command: CheckBatch, commit: Commit, use_case: UseCase, ports: Ba
         delta_version=commit.delta_version,
         rows=commit.rows,
     )
+    entry = Entry(
+        scope=versions_of(commit.table),
+        number=commit.delta_version,
+        story=command.story,
+        at=committed.at,
+        text=str(command.generation),
+    )
+    ports.journals.note(entry)
     ports.ledger.record([committed])
     return _train(committed, ports.ledger.story(command.story), use_case)
 

@@ -1,13 +1,14 @@
 """A batch that failed its check goes to quarantine, whole or only its bad rows; what a person releases goes on."""
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from shared.domain import identity
 from shared.domain import quarantine as domain
 from shared.domain.commands import CheckBatch
+from shared.domain.drift import Drift
 from shared.domain.facts import (
-    BatchChecked,
     DataArrived,
     DataQuarantined,
     QuarantineReleased,
@@ -24,22 +25,24 @@ from shared.ports import Clock, Commit, Ledger
 from shared.quarantine import Sorted
 from shared.steps.batch_ports import BatchPorts
 from shared.steps.decision import Decision
+from shared.steps.watch_drift import watch_drift
 
 
 def keep_apart(
-    command: CheckBatch, file: Path, use_case: UseCase, checked: BatchChecked, *, ports: BatchPorts
+    command: CheckBatch, file: Path, use_case: UseCase, at: datetime, report: CheckReport, *, ports: BatchPorts
 ) -> Commit | None:
     """Keep the batch apart; or only its bad rows where the use case says so and only single rows failed, and commit the
-    others.
+    others. `at` is when it was checked.
 
     Every part of it can be done again: the rows kept, the entry, the facts, the commit. The whole batch's fact ends the
     story, so it is recorded last; that of some rows does not, so it is recorded before the others are committed.
     """
-    report = checked.report
     location = location_of(use_case.name, command.story)
-    entry = Entry(scope=ENTRIES, number=int(checked.at.timestamp() * 1e6), story=command.story, at=checked.at)
+    entry = Entry(scope=ENTRIES, number=int(at.timestamp() * 1e6), story=command.story, at=at)
     with ports.sorting.sort_out(file, use_case.data, report) as found:
         split = found if found is not None and _may_split(found, report, use_case) else None
+        if split and (drift := watch_drift(command, split.good, use_case, ports)) and drift.drift is Drift.STOPPED:
+            split, report = None, drift.added_to(report)
         rows = split.bad if split else found.rows if found else None
         count = ports.quarantine.keep(
             file,

@@ -38,6 +38,14 @@ def _checked(fact: f.BatchChecked) -> str:
 
 
 @sentence.register
+def _drift(fact: f.DriftMeasured) -> str:
+    against = f"compared with version {fact.against_version}"
+    if not fact.exceeding:
+        return f"{against}: no drift{_again(fact.generation)}"
+    return f"{against}: {fact.drift}, {_some([one.sentence for one in fact.exceeding], '; ', shown=2)}"
+
+
+@sentence.register
 def _committed(fact: f.DataCommitted) -> str:
     return f"{many(fact.rows, 'row')} committed to {fact.table} as version {fact.delta_version}" + _again(
         fact.generation

@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.domain import facts as f
 from shared.domain import story as stories
+from shared.domain.drift import Then
 from shared.domain.verdicts import Severity, Verdict
 from shared.ports import ParkedMessage
 from shared.views.links import Link, links_of
@@ -101,6 +102,15 @@ def _notes(fact: f.Fact) -> tuple[Note, ...]:
     match fact:
         case f.BatchChecked():
             return tuple(Note(verdict=e.verdict, severity=e.severity, text=e.sentence) for e in fact.expectations)
+        case f.DriftMeasured():
+            return tuple(
+                Note(
+                    verdict=Verdict.FAILED if one.exceeds else Verdict.PASSED,
+                    severity=Severity.BLOCKING if one.then is Then.STOP else Severity.WARNING,
+                    text=one.sentence,
+                )
+                for one in fact.findings
+            )
         case f.VersionJudged():
             return tuple(Note(verdict=r.verdict, severity=r.severity, text=r.sentence) for r in fact.rules)
         case _:

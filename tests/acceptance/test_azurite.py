@@ -8,7 +8,7 @@ import pytest
 from local import flights
 from local.event_grid import deliver, endpoint
 from local.proof import Proof
-from shared import bootstrap
+from shared import opened
 from shared.adapters.storage import Storage
 from shared.domain import identity
 from shared.domain import story as stories
@@ -42,7 +42,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSt
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # how adlfs uploads is its own affair
 def test_a_blob_lands_and_everything_follows(stack: RunningStack, tmp_path: Path) -> None:
     settings = stack.home.settings()
-    filesystem, path = bootstrap.storage_of(settings).filesystem(f"{LANDING}/flights/2013-01.csv")
+    filesystem, path = opened.storage_of(settings).filesystem(f"{LANDING}/flights/2013-01.csv")
     filesystem.put_file(str(flights.month(1, tmp_path)), path)
     found = filesystem.info(path)
     etag = found["etag"].strip('"')

@@ -108,7 +108,9 @@ def test_a_quarantined_file_is_kept_with_its_reasons(storage: Storage, tmp_path:
     look = quarantine.look(place, 2)
     assert look is not None
     assert (look.rows, look.by_reason, len(look.sample)) == (3, {"x": 3}, 2)
-    assert quarantine.release(place, SPEC, "three", 2).rows == 3
+    with quarantine.rows(place) as released:
+        assert released is not None
+        assert lake.commit(released, SPEC, "three", 2).rows == 3
     filesystem, path = storage.filesystem(f"{LAKE}/{place}")
     assert json.loads(filesystem.cat_file(f"{path}/_landed/reasons.json"))["reasons"] == ["too bad"]
 

@@ -19,7 +19,7 @@ from shared.adapters.great_expectations import GreatExpectations
 from shared.domain.quality import CheckReport
 from shared.domain.usecase import DataSpec
 from shared.domain.verdicts import Severity, Verdict
-from shared.errors import Conflict, Refused
+from shared.errors import Conflict
 from shared.quarantine import REASONS
 from tests.contracts.test_quality import JUDGED, Expectation, expect
 
@@ -210,13 +210,15 @@ def test_many_who_keep_the_same_keep_it_once(quarantine: DeltaQuarantine, lake: 
     assert DeltaTable(lake.uri(PLACE)).to_pyarrow_table().num_rows == 4
 
 
-def test_release_commits_the_rows_once_without_their_reasons(
+def test_released_rows_are_committed_once_without_their_reasons(
     quarantine: DeltaQuarantine, lake: DeltaLake, tmp_path: Path
 ) -> None:
     keep(quarantine, tmp_path)
     spec = spec_of()
-    first = quarantine.release(PLACE, spec, "s1", 2)
-    assert (first.rows, quarantine.release(PLACE, spec, "s1", 2)) == (4, first)
+    with quarantine.rows(PLACE) as rows:
+        assert rows is not None
+        first = lake.commit(rows, spec, "s1", 2)
+        assert (first.rows, lake.commit(rows, spec, "s1", 2)) == (4, first)
     silver = DeltaTable(lake.uri("silver/t")).to_pyarrow_table()
     assert (silver.num_rows, silver.column_names) == (4, ["origin", "x", "name"])
 
@@ -231,7 +233,9 @@ def test_rest_without_its_bad_rows_is_committed_as_any_batch(
         assert found is not None
         assert lake.commit(found.good, spec, "s1", 1).rows == 2
     keep(quarantine, tmp_path, only_bad=True)
-    assert quarantine.release(PLACE, spec, "s1", 2).rows == 2
+    with quarantine.rows(PLACE) as rows:
+        assert rows is not None
+        assert lake.commit(rows, spec, "s1", 2).rows == 2
     assert DeltaTable(lake.uri("silver/t")).to_pyarrow_table().num_rows == 4
 
 
@@ -239,8 +243,8 @@ def test_nothing_can_be_released_of_a_file_that_could_not_be_read(quarantine: De
     file = tmp_path / "batch.csv"
     file.write_text("?")
     assert quarantine.keep(file, None, location=PLACE, story="s1", generation=1, reasons=["unreadable"]) == 0
-    with pytest.raises(Refused, match="no rows are kept"):
-        quarantine.release(PLACE, spec_of(), "s1", 2)
+    with quarantine.rows(PLACE) as rows:
+        assert rows is None
     assert quarantine.look(PLACE, 3) is None
     with quarantine.file("quarantine/flights/none") as copy:
         assert copy is None

@@ -77,6 +77,7 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.ScoringFinished.example(), {"plan"}),
         (f.Parked.example(), {"queue", "message_id"}),
         (f.DataArrived.example(), set()),
+        (f.DriftMeasured.example(), {"generation"}),
         (f.RowsQuarantined.example(), {"generation"}),
         (f.QuarantineReleased.example(), {"generation"}),
         (f.DataSuperseded.example(), set()),

@@ -1,0 +1,38 @@
+"""The command about a table's quality over its versions."""
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ops.output import Output
+from ops.source import NothingFound, ledger_of, settings_of
+from shared import opened, usecase
+from shared.domain.drift import Drift
+from shared.errors import Misconfigured
+from shared.settings import Settings
+from shared.views.quality import history, quality_document, quality_text
+from shared.views.text import visible
+
+WELL, DRIFTED = 0, 1
+
+
+def quality(options: argparse.Namespace, output: Output) -> int:
+    """The versions, newest first. Well means that none of them drifted."""
+    settings = settings_of(options.settings)
+    table = _table(options.table, settings)
+    found = history(ledger_of(settings), opened.profiles_of(settings), table, options.limit)
+    if not found:
+        raise NothingFound(f"no version of '{visible(table)}' was committed by a story")
+    text = quality_text(table, found, output.terminal, now=datetime.now(UTC))
+    output.show(text, quality_document(table, found))
+    drifted = any(one.drift and one.drift.drift is not Drift.NONE for one in found)
+    return DRIFTED if drifted else WELL
+
+
+def _table(name: str, settings: Settings) -> str:
+    """The table itself, or that of the use case of this name."""
+    try:
+        known = usecase.load(Path(settings.use_cases)).all
+    except Misconfigured:  # the ledger has the tables all the same
+        return name
+    return next((one.data.table for one in known if name in {one.name, one.data.table.rpartition("/")[2]}), name)

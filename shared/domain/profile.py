@@ -1,0 +1,88 @@
+"""What the rows of one version look like, in numbers that stay small: enough to compare the next version with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+QUANTILES = 99
+"""Edges of a number's quantiles: KS is read at these."""
+
+BARS = 24
+"""Bars of equal width between the first and the last of them: what a plot shows."""
+
+CATEGORIES = 100
+"""A column with more different texts than these has no categories."""
+
+COLUMNS = 200
+"""Of a wider table the first columns are profiled."""
+
+
+class Kind(StrEnum):
+    """How a column is compared. A time is the number of its seconds."""
+
+    NUMBER = "number"
+    CATEGORY = "category"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnProfile:
+    """A column. Counts on edges are one more than the edges: up to and with each, and beyond the last.
+
+    `against` and `bars_against` are counted on the edges and bars of the baseline's column.
+    """
+
+    name: str
+    kind: Kind
+    is_time: bool = False
+    nulls: int = 0
+    distinct: int = 0
+    minimum: float | None = None
+    maximum: float | None = None
+    mean: float | None = None
+    edges: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
+    against: tuple[int, ...] = ()
+    bars: tuple[float, ...] = ()
+    heights: tuple[int, ...] = ()
+    bars_against: tuple[int, ...] = ()
+    categories: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """The rows that a version added."""
+
+    rows: int
+    columns: tuple[ColumnProfile, ...]
+
+    def column(self, name: str) -> ColumnProfile | None:
+        """The column of that name."""
+        return next((one for one in self.columns if one.name == name), None)
+
+
+def name_of(use_case: str, story: str, generation: int) -> str:
+    """Where the profile of a commit is kept, below the lake."""
+    return f"profiles/{use_case}/{story}-{generation}.json"
+
+
+def versions_of(table: str) -> str:
+    """The journal of a table's versions: number is the Delta version, text the generation."""
+    return f"versions/{table}"
+
+
+def even_edges(low: float, high: float, count: int = BARS) -> tuple[float, ...]:
+    """The inner and outer edges of bars of equal width; of a single value just that."""
+    if high <= low:
+        return (low,)
+    return tuple(short(low + (high - low) * step / count) for step in range(count + 1))
+
+
+def short(value: float) -> float:
+    """As many digits as matter."""
+    return float(f"{value:.9g}")
+
+
+def distinct_edges(values: Sequence[float]) -> tuple[float, ...]:
+    """Quantiles as edges: each once, in order."""
+    return tuple(sorted({short(value) for value in values}))

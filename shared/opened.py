@@ -1,0 +1,27 @@
+"""What lies in the lake, opened from settings: for the app, and for those who only read."""
+
+from shared.adapters.delta import DeltaLake
+from shared.adapters.delta_quarantine import DeltaQuarantine
+from shared.adapters.lake_profiles import LakeProfiles
+from shared.adapters.storage import Storage
+from shared.settings import Settings
+
+
+def storage_of(settings: Settings) -> Storage:
+    """How the settings open storage."""
+    return Storage(settings.storage.get_secret_value())
+
+
+def lake_of(settings: Settings) -> DeltaLake:
+    """The tables."""
+    return DeltaLake(settings.lake_root, settings.check_memory_limit, storage_of(settings))
+
+
+def quarantine_of(settings: Settings) -> DeltaQuarantine:
+    """The quarantine."""
+    return DeltaQuarantine(lake_of(settings), settings.check_memory_limit, storage_of(settings))
+
+
+def profiles_of(settings: Settings) -> LakeProfiles:
+    """The profiles."""
+    return LakeProfiles(settings.lake_root, storage_of(settings))

@@ -1,0 +1,87 @@
+"""A batch's profile is kept, and compared with that of the version the champion was trained on, or the one before."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.domain import story as stories
+from shared.domain.commands import CheckBatch
+from shared.domain.drift import Against, compare, outcome
+from shared.domain.facts import DataCommitted, DriftMeasured
+from shared.domain.identity import model_at
+from shared.domain.profile import Profile, name_of, versions_of
+from shared.domain.usecase import UseCase
+from shared.ports import Ledger
+from shared.steps.batch_ports import BatchPorts
+
+_BACK = 10
+"""So many versions back a baseline is looked for, where the last ones have no profile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """What is compared with."""
+
+    committed: DataCommitted
+    profile: Profile
+
+
+def keep_profile(command: CheckBatch, file: Path, use_case: UseCase, ports: BatchPorts) -> None:
+    """Keep the profile of rows that go on whatever they look like."""
+    _profile(command, file, use_case, baseline_of(command.story, use_case, ports), ports)
+
+
+def watch_drift(command: CheckBatch, file: Path, use_case: UseCase, ports: BatchPorts) -> DriftMeasured | None:
+    """Keep the profile, and record once how far it is from the baseline; None where there is nothing to compare."""
+    if known := _measured(command, ports.ledger):
+        return known
+    baseline = baseline_of(command.story, use_case, ports)
+    profile = _profile(command, file, use_case, baseline, ports)
+    if baseline is None or use_case.drift is None:
+        return None
+    findings = compare(baseline.profile, profile, use_case.drift)
+    measured = DriftMeasured(
+        story=command.story,
+        at=ports.clock.now(),
+        generation=command.generation,
+        drift=outcome(findings),
+        against=baseline.committed.story,
+        against_version=baseline.committed.delta_version,
+        findings=findings,
+    )
+    ports.ledger.record([measured])
+    return _measured(command, ports.ledger) or measured
+
+
+def baseline_of(story: str, use_case: UseCase, ports: BatchPorts) -> Baseline | None:
+    """The commit to compare with, and its profile; None where there is none yet."""
+    if use_case.drift is None or use_case.drift.against is Against.CHAMPION:
+        approval = ports.approvals.approved(use_case.training.model, use_case.gate.slot)
+        names = [model_at(approval.model, approval.version)] if approval else []
+        for led in [each for name in names for each in ports.ledger.find(name)]:
+            if led != story and (found := _baseline(led, use_case, ports)):
+                return found
+    for entry in ports.journals.noted(versions_of(use_case.data.table), _BACK):
+        if entry.story != story and (found := _baseline(entry.story, use_case, ports)):
+            return found
+    return None
+
+
+def _baseline(story: str, use_case: UseCase, ports: BatchPorts) -> Baseline | None:
+    committed = stories.last(ports.ledger.story(story), DataCommitted)
+    if committed is None:
+        return None
+    profile = ports.profiles.load(name_of(use_case.name, committed.story, committed.generation))
+    return Baseline(committed=committed, profile=profile) if profile else None
+
+
+def _profile(
+    command: CheckBatch, file: Path, use_case: UseCase, baseline: Baseline | None, ports: BatchPorts
+) -> Profile:
+    profile = ports.profiler.profile(file, use_case.data, baseline.profile if baseline else None)
+    ports.profiles.save(name_of(use_case.name, command.story, command.generation), profile)
+    return profile
+
+
+def _measured(command: CheckBatch, ledger: Ledger) -> DriftMeasured | None:
+    found = stories.of_kind(ledger.story(command.story), DriftMeasured)
+    return next((one for one in found if one.generation == command.generation), None)

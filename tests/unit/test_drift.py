@@ -1,0 +1,191 @@
+"""Drift: the measures are the textbook's, the limits are the use case's, and what follows is recorded once."""
+
+import math
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain import facts as f
+from shared.domain.drift import (
+    Against,
+    Drift,
+    DriftFinding,
+    DriftSpec,
+    Limits,
+    Measure,
+    Then,
+    compare,
+    ks,
+    outcome,
+    psi,
+)
+from shared.domain.profile import ColumnProfile, Kind, Profile
+from shared.domain.usecase import UseCase
+from shared.views.quality import history, quality_document, quality_text
+from shared.views.terminal import Terminal
+from tests.world import USE_CASE, World
+
+COUNTS = st.lists(st.integers(0, 1000), min_size=2, max_size=20)
+
+
+def watching(then: Then = Then.WARN, *, against: Against = Against.CHAMPION, **at_most: Any) -> UseCase:
+    limits = Limits(at_most={Measure(name): Decimal(value) for name, value in at_most.items()}, then=then)
+    return replace(USE_CASE, drift=DriftSpec(against=against, limits=limits))
+
+
+def rows(*values: int | str, origin: str = "JFK") -> str:
+    return "origin,x\n" + "".join(f"{origin},{value}\n" for value in values)
+
+
+def told(world: World, content: str, name: str) -> tuple[str, f.DriftMeasured | None]:
+    story = world.land(f"flights/{name}.csv", content)
+    world.run()
+    found = [one for one in world.story(story) if isinstance(one, f.DriftMeasured)]
+    return story, found[0] if found else None
+
+
+def test_psi_is_the_textbooks() -> None:
+    shares = [(0.5, 0.25), (0.5, 0.75)]
+    assert psi([50, 50], [25, 75]) == pytest.approx(sum((n - b) * math.log(n / b) for b, n in shares))
+
+
+@given(COUNTS)
+def test_nothing_is_far_from_itself(counts: list[int]) -> None:
+    assert psi(counts, counts) == 0
+    assert ks(counts, [2 * one for one in counts]) == pytest.approx(0)
+
+
+@given(COUNTS, st.randoms())
+def test_measures_are_no_less_than_nothing_and_ks_no_more_than_one(counts: list[int], random: Any) -> None:
+    other = [random.randrange(1000) for _ in counts]
+    assert psi(counts, other) >= 0
+    assert 0 <= ks(counts, other) <= 1 + 1e-9
+
+
+def column(name: str, **changes: Any) -> ColumnProfile:
+    return ColumnProfile(**{"name": name, "kind": Kind.NUMBER, **changes})
+
+
+def test_own_limits_of_a_column_come_before_those_of_all_and_ignored_ones_have_none() -> None:
+    limits = Limits(at_most={Measure.NULL_RATE: Decimal("0.1")}, then=Then.WARN)
+    own = Limits(at_most={Measure.NULL_RATE: Decimal("0.5")}, then=Then.STOP)
+    spec = DriftSpec(limits=limits, columns={"b": own}, ignored=("c",))
+    before = Profile(rows=10, columns=tuple(column(name) for name in "abcd"))
+    now = Profile(rows=10, columns=(*(column(name, nulls=4) for name in "abc"), column("d", kind=Kind.OTHER, nulls=9)))
+    found = compare(before, now, spec)
+    assert [(one.column, one.limit, one.exceeds, one.then) for one in found] == [
+        ("a", 0.1, True, Then.WARN),
+        ("b", 0.5, False, Then.STOP),
+    ]
+    assert outcome(found) is Drift.WARNED
+    assert outcome([*found, replace(found[0], then=Then.TRAIN)]) is Drift.TRAIN
+    assert outcome([*found, replace(found[0], then=Then.STOP)]) is Drift.STOPPED
+    assert outcome([]) is Drift.NONE
+    assert found[0].sentence == "rise of the share of nulls in a at most 0.1: it is 0.4 (40.0% after 0.0%)"
+
+
+def test_findings_are_few_the_worst_first() -> None:
+    before = Profile(rows=10, columns=tuple(column(f"c{n}") for n in range(99)))
+    now = Profile(rows=10, columns=tuple(column(f"c{n}", nulls=n // 10) for n in range(99)))
+    found = compare(before, now, DriftSpec(limits=Limits(at_most={Measure.NULL_RATE: Decimal("0.3")})))
+    assert len(found) == 40
+    assert found[0].value == 0.9
+
+
+def test_first_version_has_nothing_to_be_compared_with_but_a_profile() -> None:
+    world = World(use_case=watching(psi="0.1"))
+    story, drift = told(world, rows(1, 2, 3, 4), "1")
+    assert drift is None
+    assert world.profiles.kept[f"profiles/flight_delays/{story}-1.json"].rows == 4
+
+
+def test_drift_that_warns_is_recorded_and_goes_on() -> None:
+    world = World(use_case=watching(psi="0.1"))
+    first, _ = told(world, rows(1, 2, 3, 4), "1")
+    story, drift = told(world, rows(7, 8, 9, 9), "2")
+    assert drift is not None
+    assert (drift.drift, drift.against, drift.against_version) == (Drift.WARNED, first, 1)
+    assert world.kinds(story).index("DriftMeasured") < world.kinds(story).index("DataCommitted")
+
+
+def test_what_is_alike_is_said_to_be() -> None:
+    world = World(use_case=watching(psi="0.1", ks="0.1", null_rate="0.1", new_categories="0", rows_percent="10"))
+    told(world, rows(1, 2, 3, 4), "1")
+    _, drift = told(world, rows(1, 2, 3, 4), "2")
+    assert drift is not None
+    assert drift.drift is Drift.NONE
+    assert {one.measure for one in drift.findings} == set(Measure)
+
+
+@pytest.mark.parametrize(
+    ("limit", "content", "measure"),
+    [
+        ({"ks": "0.1"}, rows(7, 8, 9, 9), Measure.KS),
+        ({"null_rate": "0.1"}, rows(1, 2, 3, ""), Measure.NULL_RATE),
+        ({"new_categories": "0"}, rows(1, 2, 3, 4, origin="EWR"), Measure.NEW_CATEGORIES),
+        ({"rows_percent": "20"}, rows(1, 2, 3, 4, 1), Measure.ROWS),
+    ],
+)
+def test_drift_that_stops_keeps_the_batch_apart_until_a_person_lets_it_out(
+    limit: dict[str, Any], content: str, measure: Measure
+) -> None:
+    world = World(use_case=watching(Then.STOP, **limit))
+    told(world, rows(1, 2, 3, 4), "1")
+    story, drift = told(world, content, "2")
+    assert drift is not None
+    assert [one.measure for one in drift.exceeding] == [measure]
+    assert world.kinds(story)[-1] == "DataQuarantined"
+    assert world.last(story, f.DataQuarantined).reasons == tuple(one.sentence for one in drift.exceeding)
+    assert world.lake.versions("silver/flight_delays") == 1
+    from shared.domain.quarantine import ReleaseAsked
+
+    world.sluice.release(ReleaseAsked(story=story, who="ada", why="winter"))
+    world.collect()
+    world.run()
+    assert world.kinds(story).count("DriftMeasured") == 1
+    assert "DataCommitted" in world.kinds(story)
+    assert f"profiles/flight_delays/{story}-2.json" in world.profiles.kept
+
+
+def test_baseline_is_the_champions_data_or_the_version_before_as_the_use_case_says() -> None:
+    for against, version in ((Against.CHAMPION, 1), (Against.LAST, 2)):
+        world = World(use_case=watching(psi="0.1", against=against))
+        told(world, rows(1, 2, 3, 4), "1")
+        world.rmse = 99  # the second version is rejected: the first stays champion
+        told(world, rows(5, 6, 7, 8), "2")
+        _, drift = told(world, rows(5, 6, 7, 8), "3")
+        assert drift is not None
+        assert (drift.against_version, drift.drift is Drift.NONE) == (version, against is Against.LAST)
+
+
+def test_repeat_measures_once_whatever_the_baseline_is_then() -> None:
+    world = World(use_case=watching(psi="0.1"))
+    told(world, rows(1, 2, 3, 4), "1")
+    story = world.land("flights/2.csv", rows(7, 8, 9, 9))
+    world.deliver()
+    (check,) = [one for one in world.outbox.sent if one.story == story]
+    for _ in range(2):
+        world.hand_over(check)
+    assert world.kinds(story).count("DriftMeasured") == 1
+
+
+def test_example_is_beyond_its_limit() -> None:
+    assert DriftFinding.example().exceeds
+
+
+def test_history_of_a_table_tells_every_version_and_what_drifted() -> None:
+    world = World(use_case=watching(psi="0.1"))
+    first, _ = told(world, rows(1, 2, 3, 4), "1")
+    second, _ = told(world, rows(7, 8, 9, 9), "2")
+    found = history(world.ledger, world.profiles, "silver/flight_delays", 9)
+    assert [(one.committed.story, one.committed.delta_version) for one in found] == [(second, 2), (first, 1)]
+    newest, oldest = quality_document("silver/flight_delays", found)["versions"]
+    assert (newest["drift"], newest["against_version"], oldest["drift"]) == ("warned", 1, "")
+    assert [one["nulls"] for one in newest["columns"]] == [0, 0]
+    text = quality_text("silver/flight_delays", found, Terminal(), now=world.clock.now())
+    assert "warned: against version 1: PSI of x against the baseline at most 0.1" in text
+    assert "not compared" in text.splitlines()[-1]
