@@ -17,7 +17,7 @@ import yaml
 from local.child import die_with_parent
 from local.event_grid import EventGrid, endpoint
 from local.home import PROJECT, Home
-from shared import bootstrap, installation, opened
+from shared import installation, opened
 from shared.settings import Settings
 
 START_SECONDS = 120
