@@ -172,6 +172,7 @@ def wire(
                 start_training,
                 use_cases=use_cases,
                 ledger=ledger,
+                journals=journals,
                 approvals=approvals,
                 jobs=jobs,
                 lake=lake,

@@ -17,6 +17,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
+from shared.data_sections import RetrainSection
 from shared.domain.patterns import common_name
 from shared.domain.usecase import (
     DataSpec,
@@ -75,6 +76,7 @@ class _UseCaseFile(Section):
     gate: GateSection
     scoring: _Scoring
     drift: DriftSection | None = None
+    retrain: RetrainSection | None = None
 
     @model_validator(mode="after")
     def _parts_are_partitions(self) -> "_UseCaseFile":
@@ -155,6 +157,7 @@ def load_one(folder: Path) -> UseCase:
         training=TrainingSpec(job=main.training.job, model=main.training.model),
         gate=main.gate.spec(*gate),
         drift=main.drift.spec() if main.drift else None,
+        retrain=main.retrain.spec() if main.retrain else None,
         scoring=ScoringSpec(
             job=main.scoring.job,
             table=main.scoring.table,

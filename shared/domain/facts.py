@@ -267,6 +267,23 @@ class DataSuperseded(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainingSkipped(Fact):
+    """The use case's retrain policy lets no training follow. `reason` is no-drift, cool-down, at-once or budget."""
+
+    reason: str
+    detail: str
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            reason="budget",
+            detail="4 of 4 runs of today are used",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingStarted(Fact):
     """A Databricks run trains on exactly this Delta version."""
 
@@ -935,6 +952,7 @@ KINDS: dict[str, type[Fact]] = {
         RowsQuarantined,
         QuarantineReleased,
         DataSuperseded,
+        TrainingSkipped,
         TrainingStarted,
         TrainingFinished,
         VersionRegistered,

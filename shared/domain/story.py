@@ -44,6 +44,8 @@ def is_settled(story: Sequence[f.Fact]) -> bool:
     if finished := newest(story, f.TrainingFinished):
         decided = last(story, f.VersionRejected) is not None
         return decided or finished.result is not RunResult.SUCCEEDED  # succeeded: its version is still to come
+    if last(story, f.TrainingSkipped) and not last(story, f.TrainingStarted):
+        return True
     over = last(story, f.DataQuarantined) or last(story, f.DataSuperseded)
     return not last(story, f.DataCommitted) and bool(over or not last(story, f.DataArrived))
 

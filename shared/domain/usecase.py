@@ -11,6 +11,7 @@ from typing import Self
 from shared.domain.drift import DriftSpec
 from shared.domain.people import ApprovalRule
 from shared.domain.policy import Policy
+from shared.domain.retrain import RetrainSpec
 from shared.errors import UnknownUseCase
 
 
@@ -108,6 +109,7 @@ class UseCase:
     gate: GateSpec
     scoring: ScoringSpec
     drift: DriftSpec | None = None
+    retrain: RetrainSpec | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from shared.domain.facts import (
     DataSuperseded,
     Fact,
     QuarantineReleased,
+    TrainingSkipped,
     TrainingStarted,
 )
 from shared.domain.profile import versions_of
@@ -169,6 +170,6 @@ def _checked(command: CheckBatch, ledger: Ledger) -> BatchChecked | None:
 
 def _train(committed: DataCommitted, story: Sequence[Fact], use_case: UseCase) -> Decision:
     summary = f"{committed.rows} rows are version {committed.delta_version} of {committed.table}"
-    if stories.last(story, TrainingStarted):
+    if stories.last(story, TrainingStarted) or stories.last(story, TrainingSkipped):
         return Decision(summary=f"{summary}, since before")
     return Decision(summary=summary, send=(stories.train_on(committed, use_case.name),))

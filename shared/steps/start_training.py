@@ -5,7 +5,9 @@ from shared.domain import story as stories
 from shared.domain.commands import StartTraining
 from shared.domain.facts import TrainingStarted
 from shared.domain.usecase import UseCases
+from shared.notes import Journals
 from shared.ports import Approvals, Clock, Jobs, Lake, Ledger
+from shared.steps.claim_training import claim_training
 from shared.steps.decision import Decision
 
 
@@ -14,6 +16,7 @@ def start_training(
     *,
     use_cases: UseCases,
     ledger: Ledger,
+    journals: Journals,
     approvals: Approvals,
     jobs: Jobs,
     lake: Lake,
@@ -26,6 +29,10 @@ def start_training(
         return Decision(summary=f"training {started.generation} runs as {started.job_run_id}, since before")
     approval = approvals.approved(use_case.training.model, use_case.gate.slot)
     champion = approval.version if approval else ""
+    if command.generation == 1:  # a later one runs again what was lost
+        skipped = claim_training(command.story, use_case, champion, ledger=ledger, journals=journals, clock=clock)
+        if skipped:
+            return Decision(summary=f"no training of {command.story}: {skipped.reason}: {skipped.detail}")
     workspace, job_run_id = jobs.start(
         use_case.training.job,
         token=identity.run_token("training", command.story, str(command.generation)),

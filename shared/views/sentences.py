@@ -77,6 +77,11 @@ def _superseded(fact: f.DataSuperseded) -> str:
 
 
 @sentence.register
+def _skipped(fact: f.TrainingSkipped) -> str:
+    return f"no training, {fact.reason}: {fact.detail}"
+
+
+@sentence.register
 def _training_started(fact: f.TrainingStarted) -> str:
     against = f"to beat version {fact.champion_version}" if fact.champion_version else "with no champion to beat"
     where = f"run {fact.job_run_id} in {fact.workspace}"

@@ -79,6 +79,7 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.DataArrived.example(), set()),
         (f.DriftMeasured.example(), {"generation"}),
         (f.RowsQuarantined.example(), {"generation"}),
+        (f.TrainingSkipped.example(), set()),
         (f.QuarantineReleased.example(), {"generation"}),
         (f.DataSuperseded.example(), set()),
     ],

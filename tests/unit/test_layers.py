@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "shared.ports": ("shared.domain",),
     "shared.notes": (),
     "shared.profiles": ("shared.domain",),
+    "shared.data_sections": ("shared.domain", "shared.yaml_file"),
     "shared.drift_section": ("shared.domain", "shared.yaml_file"),
     "shared.quarantine": ("shared.domain", "shared.ports"),
     "shared.wire": ("shared.domain", "shared.errors"),
@@ -29,6 +30,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "shared.sections": ("shared.domain", "shared.errors", "shared.yaml_file"),
     "shared.gate_file": ("shared.domain", "shared.errors", "shared.sections", "shared.yaml_file"),
     "shared.usecase": (
+        "shared.data_sections",
         "shared.domain",
         "shared.drift_section",
         "shared.errors",

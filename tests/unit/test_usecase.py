@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from shared import usecase
-from shared.domain.usecase import Enforcement, SlotKind, UseCases
+from shared.domain.drift import Measure
+from shared.domain.retrain import RetrainSpec, When
+from shared.domain.usecase import Enforcement, QuarantineKind, SlotKind, UseCases
 from shared.domain.verdicts import Severity
 from shared.errors import Misconfigured, UnknownUseCase
 
@@ -357,3 +359,31 @@ def test_wrong_approval_is_named(folder: Path, approvals: list[dict[str, Any]], 
     (folder / "gate.yml").write_text(json.dumps({"version": 1, "rules": rules, "approvals": approvals}))
     (fault,) = faults(folder)
     assert told in fault
+
+
+def test_drift_retrain_and_quarantine_are_read(folder: Path) -> None:
+    change(
+        folder / "usecase.yml",
+        "training:\n",
+        "retrain: { when: drift, cool_down: 6 hours, at_once: 1, per_day: 4 }\n\ntraining:\n",
+    )
+    change(folder / "usecase.yml", "  null_values:", "  quarantine: rows\n  null_values:")
+    one = usecase.load_one(folder)
+    assert one.retrain == RetrainSpec(when=When.DRIFT, cool_down=timedelta(hours=6), at_once=1, per_day=4)
+    assert one.data.quarantine is QuarantineKind.ROWS
+    assert one.drift is not None
+    assert one.drift.of("dep_delay").at_most[Measure.KS] == Decimal("0.1")
+    assert one.drift.of("year").at_most == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("retrain: { cool_down: soon }", "retrain.cool_down"),
+        ("retrain: { per_day: 0 }", "retrain.per_day"),
+        ("retrain: { when: never }", "retrain.when"),
+    ],
+)
+def test_faults_of_the_retrain_policy_name_the_field(folder: Path, text: str, told: str) -> None:
+    change(folder / "usecase.yml", "training:\n", f"{text}\n\ntraining:\n")
+    assert [fault for fault in faults(folder) if told in fault]

@@ -1,0 +1,43 @@
+"""A use case's retrain policy, asked once for each story: a place in its journal, or why there is none."""
+
+from collections.abc import Sequence
+
+from shared.domain import story as stories
+from shared.domain.facts import Fact, TrainingSkipped, TrainingStarted
+from shared.domain.retrain import Claim, claims_of, decide, runs
+from shared.domain.usecase import UseCase
+from shared.notes import Entry, Journals
+from shared.ports import Clock, Ledger
+
+LOOKED_AT = 500
+"""So many trainings back the journal is read."""
+
+
+def claim_training(
+    story: str, use_case: UseCase, champion: str, *, ledger: Ledger, journals: Journals, clock: Clock
+) -> TrainingSkipped | None:
+    """None to train. The place is the number after the last one, which only one can take: whoever was slower reads
+    again, and decides by what is there then. A story that has its place keeps it, however often this is asked.
+    """
+    spec, scope = use_case.retrain, claims_of(use_case.name)
+    while spec is not None:
+        told = ledger.story(story)
+        if skipped := _skipped(told):
+            return skipped
+        entries = journals.noted(scope, LOOKED_AT)
+        if any(entry.story == story for entry in entries):
+            return None
+        now = clock.now()
+        claims = [Claim(story=each.story, at=each.at, runs=runs(ledger.story(each.story))) for each in entries]
+        if found := decide(spec, told, claims, now, champion=champion):
+            fact = TrainingSkipped(story=story, at=now, reason=found.reason, detail=found.detail)
+            ledger.record([fact])
+            return _skipped(ledger.story(story)) or fact
+        number = entries[0].number + 1 if entries else 1
+        if journals.note(Entry(scope=scope, number=number, story=story, at=now)):
+            return None
+    return None
+
+
+def _skipped(told: Sequence[Fact]) -> TrainingSkipped | None:
+    return None if stories.last(told, TrainingStarted) else stories.last(told, TrainingSkipped)
