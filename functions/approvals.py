@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 import azure.functions as func
 
 from functions.pages import Said, answer, records, settings
-from shared import bootstrap
+from shared import bootstrap, sign_in
 from shared.domain.people import Answer, Person
 from shared.errors import Malformed, Misconfigured, Refused, Unauthenticated
 from shared.views.approvals import (
@@ -71,8 +71,8 @@ def _request(name: str, headers: Mapping[str, str], place: Place, *, fault: str 
 def _form(view: RequestView, headers: Mapping[str, str]) -> Form:
     """Where nobody can answer: why."""
     try:
-        person = bootstrap.signed_in(settings(), headers)
-        token = bootstrap.form_token(settings(), _bound(view, person))
+        person = sign_in.signed_in(settings(), headers)
+        token = sign_in.form_token(settings(), _bound(view, person))
     except (Unauthenticated, Misconfigured) as error:
         return Form(token="", person=None, why_none=str(error))
     return Form(token=token, person=person, names=() if person else tuple(settings().users))
@@ -109,8 +109,8 @@ def _answer(name: str, headers: Mapping[str, str], body: bytes) -> Answer:
     view = _view(name)
     if view is None:
         raise Refused(f"nobody was asked to approve {name!r}")
-    signed_in = bootstrap.signed_in(settings(), headers)
-    bootstrap.verify_form(settings(), fields.get("token", [""])[0], _bound(view, signed_in))
+    signed_in = sign_in.signed_in(settings(), headers)
+    sign_in.verify_form(settings(), fields.get("token", [""])[0], _bound(view, signed_in))
     chosen = fields.get("answer", [""])[0]
     if chosen not in {"approve", "reject"}:
         raise Malformed("answer is neither approve nor reject")

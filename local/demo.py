@@ -112,9 +112,13 @@ class _Show:
         with self._chapter("6  April lands", "better on the whole, worse at one airport"):
             self._worse_for_some(folder)
         with self._chapter("7  A version waits for a person", "a use case whose gate asks a model-owner"):
-            self._approval(folder)
+            reviewed_story = self._approval(folder)
         with self._chapter("8  Back to the version before", "gate agents see nonsense at JFK"):
             self._rollback()
+        with self._chapter("9  An endpoint answers", "the one of the use case that waited for ada"):
+            self._follow([reviewed_story], "the endpoint")
+            said = self.proof.of_endpoint(reviewed_story, reviewed.ENDPOINT)
+            self.narrator.say(f"POST /serving-endpoints/{reviewed.ENDPOINT}/invocations: {said}, as in gold")
         self.proof.of_gold([january, february])
 
     def _by_hand(self) -> None:
@@ -151,7 +155,7 @@ class _Show:
         self.narrator.say(f"python -m ops gate simulate, without that rule: it would have {tried.would}")
         self.proof.expect("what the gate would say without the rule", tried.would, Verdict.PASSED)
 
-    def _approval(self, folder: Path) -> None:
+    def _approval(self, folder: Path) -> str:
         story = self._land(flights.month(1, folder), "reviewed/2013-01.csv")
 
         def waits() -> bool:
@@ -168,9 +172,14 @@ class _Show:
         self.proof.of_waiting(reviewed.REVIEWED, "1")
         self.narrator.say(f"nothing is in production; ada, a model-owner, reads {page}")
         reviewed.approve(page, who="ada", because="as good as the old one, on the same days")
-        self._follow([story], "the promotion, scoring")
+
+        def scored() -> bool:
+            return stories.last(self.ledger.story(story), f.ScoringFinished) is not None
+
+        self.narrator.follow([story], scored, "the promotion, scoring")
         self.proof.of_approval(story, reviewed.REVIEWED, "1", who="ada")
         self.proof.of_workspaces(story, "LGA", SECOND)
+        return story
 
     def _rollback(self) -> None:
         before = self.proof.champion()

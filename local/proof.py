@@ -1,5 +1,7 @@
 """Whether it really happened: read in Delta, MLflow and the ledger, not taken from anybody's word."""
 
+import json
+import urllib.request
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -46,13 +48,16 @@ class Proof:
 
     def rows(self, table: str, version: int | None = None, **where: str) -> int:
         """The rows of a Delta table, counted in its files."""
+        found = self._table(table, version)
+        filters = [(column, "=", value) for column, value in where.items()]
+        return int(found.to_pyarrow_table(filters=filters or None, columns=["flight"]).num_rows)
+
+    def _table(self, table: str, version: int | None = None) -> Any:
         from deltalake import DeltaTable
 
         uri = f"{self._settings.lake_root}/{table}"
         options = opened.storage_of(self._settings).delta_options(uri)
-        found = DeltaTable(uri, version=version, storage_options=options)
-        filters = [(column, "=", value) for column, value in where.items()]
-        return int(found.to_pyarrow_table(filters=filters or None, columns=["flight"]).num_rows)
+        return DeltaTable(uri, version=version, storage_options=options)
 
     def of_loop(self, story: str, *, version: str) -> None:
         """A story from arrival to a decision, and to gold where the decision was to promote."""
@@ -193,6 +198,27 @@ class Proof:
             run = clients[one.workspace].jobs.get_run(one.job_run_id)
             told = {each.name: each.value for each in run.job_parameters or []}
             self.expect(f"the part that run {one.job_run_id} scored", told.get("part"), one.part)
+
+    def of_endpoint(self, story: str, endpoint: str, *, part: str = "JFK", rows: int = 5) -> str:
+        """The endpoint serves the version, and predicts for silver rows what gold has for them; what it says."""
+        told = self._ledger.story(story)
+        served, plan = stories.last(told, f.EndpointUpdated), stories.fan_outs(told)[-1].plan
+        self.expect(f"the version that {endpoint} serves", served and served.version, plan.version)
+        of_part = [("origin", "=", part)]
+        gold = self._table(plan.gold).to_pyarrow_table(filters=of_part).to_pandas()
+        silver = self._table(plan.table, plan.delta_version).to_pyarrow_table(filters=of_part).to_pandas()
+        wanted = silver.dropna().head(rows)
+        pairs = wanted.merge(gold, on=[column for column in gold.columns if column in silver.columns])
+        host, token = next(iter(self._settings.workspaces.values()))
+        request = urllib.request.Request(  # noqa: S310 - the address is our own workspace's
+            f"{host}/serving-endpoints/{endpoint}/invocations",
+            data=f'{{"dataframe_split": {wanted.to_json(orient="split", index=False, date_format="iso")}}}'.encode(),
+            headers={"content-type": "application/json", "authorization": f"Bearer {token}"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
+            said = [round(float(each), 6) for each in json.load(answer)["predictions"]]
+        self.expect(f"what {endpoint} predicts", said, [round(each, 6) for each in pairs["prediction"]])
+        return ", ".join(f"{each:.1f}" for each in said)
 
     def of_rollback(self, story: str, before: str, now: str) -> None:
         """The version before is in production, in MLflow, in the ledger and in gold; nothing was put back."""

@@ -1,5 +1,5 @@
-"""A second use case for the demo: the first one's, with people asked before anything reaches production, and one part
-scored in another workspace.
+"""A second use case for the demo: the first one's, with people asked before anything reaches production, one part
+scored in another workspace, and an endpoint.
 """
 
 import html
@@ -12,9 +12,13 @@ from pathlib import Path
 from local.home import PROJECT, SECOND
 
 ORIGINAL, REVIEWED = "flight_delays", "flight_delays_reviewed"
+ENDPOINT = "flight-delays-reviewed"
 ELSEWHERE = f"""
   workspaces: # what is scored elsewhere than at home
     {SECOND}: [LGA]
+
+serving: # an endpoint that follows the slot
+  endpoint: {ENDPOINT}
 """
 APPROVALS = """
 approvals: # people, after every rule passed

@@ -3,12 +3,12 @@
 Importing this module is cheap: an SDK is imported when the first message needs it.
 """
 
-from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 
 from shared import usecase
 from shared.adapters.databricks import DatabricksJobs, connect
+from shared.adapters.databricks_serving import DatabricksServing
 from shared.adapters.databricks_workspaces import DatabricksWorkspaces
 from shared.adapters.duckdb_profiler import DuckdbProfiler
 from shared.adapters.failing_rows import RowSorter
@@ -23,12 +23,24 @@ from shared.adapters.table_storage import TableStorageLedger
 from shared.dispatch import Secrets, Sluice
 from shared.domain import commands as c
 from shared.domain.pages import Pages
-from shared.domain.people import Person
 from shared.domain.usecase import SlotKind, UseCases
 from shared.errors import Misconfigured
 from shared.notes import Journals, Tally
 from shared.opened import lake_of, profiles_of, quarantine_of, storage_of
-from shared.ports import Approvals, Artefacts, Clock, Jobs, Lake, Landing, Ledger, Outbox, Parking, Quality, Registry
+from shared.ports import (
+    Approvals,
+    Artefacts,
+    Clock,
+    Jobs,
+    Lake,
+    Landing,
+    Ledger,
+    Outbox,
+    Parking,
+    Quality,
+    Registry,
+    Serving,
+)
 from shared.profiles import Profiler, Profiles
 from shared.quarantine import Quarantine, Sorting
 from shared.settings import Settings
@@ -44,8 +56,7 @@ from shared.steps.reconcile import reconcile
 from shared.steps.roll_back import plan_rollback, roll_back
 from shared.steps.score_part import score_part
 from shared.steps.start_training import start_training
-from shared.wire import client_principal
-from shared.wire import form_token as form_token_
+from shared.steps.update_endpoint import update_endpoint
 from shared.wire.registry_webhook import Dialect
 
 
@@ -121,6 +132,7 @@ def build(settings: Settings) -> Sluice:
             {name: DatabricksJobs(name, partial(connect, *reached)) for name, reached in settings.workspaces.items()},
             home=settings.databricks_workspace,
         ),
+        serving=DatabricksServing(partial(connect, *settings.workspaces[settings.databricks_workspace])),
         registry=registry,
         artefacts=registry,
         clock=SystemClock(),
@@ -145,6 +157,7 @@ def wire(
     profiles: Profiles,
     lake: Lake,
     jobs: Jobs,
+    serving: Serving,
     registry: Registry,
     artefacts: Artefacts,
     clock: Clock,
@@ -207,6 +220,14 @@ def wire(
                 clock=clock,
                 pages=pages,
             ),
+            c.UpdateEndpoint: partial(
+                update_endpoint,
+                use_cases=use_cases,
+                ledger=ledger,
+                approvals=approvals,
+                serving=serving,
+                clock=clock,
+            ),
             c.PlanScoring: partial(plan_scoring, use_cases=use_cases, ledger=ledger, lake=lake, clock=clock),
             c.ScorePart: partial(
                 score_part,
@@ -253,21 +274,3 @@ def wire(
         ),
         workspaces=tuple(settings.workspaces),
     )
-
-
-def signed_in(settings: Settings, headers: Mapping[str, str]) -> Person | None:
-    """Who sent the request, by the platform's word; None where no platform signs people in. Raises Unauthenticated."""
-    return client_principal.decode(headers) if settings.platform_authentication else None
-
-
-def form_token(settings: Settings, bound: Sequence[str]) -> str:
-    """The proof that a form is ours. Raises Misconfigured where nobody could answer."""
-    secret = settings.ops_form_secret.get_secret_value()
-    if not secret:
-        raise Misconfigured("nobody can answer here: OPS_FORM_SECRET is not set")
-    return form_token_.make(secret, bound, now=SystemClock().now())
-
-
-def verify_form(settings: Settings, token: str, bound: Sequence[str]) -> None:
-    """Raises Unauthenticated."""
-    form_token_.verify(token, settings.ops_form_secret.get_secret_value(), bound, now=SystemClock().now())

@@ -13,7 +13,7 @@ from typing import Protocol
 from shared.domain.commands import Command
 from shared.domain.facts import Fact
 from shared.domain.quality import CheckReport
-from shared.domain.usecase import DataSpec
+from shared.domain.usecase import DataSpec, ServingSpec
 from shared.domain.verdicts import RunResult
 
 
@@ -195,6 +195,31 @@ class Jobs(Protocol):
 
     def run(self, workspace: str, job_run_id: int) -> Run:
         """The run's present state. A run that the workspace does not know is lost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A serving endpoint: the version that answers, the one that is being brought up, and why the last one was not,
+    with its version where the workspace says it. Each is "" where there is none.
+    """
+
+    name: str
+    version: str
+    pending: str
+    failed: str
+    failed_version: str = ""
+
+
+class Serving(Protocol):
+    """The serving endpoints of the home workspace."""
+
+    def endpoint(self, name: str) -> Endpoint | None:
+        """Its present state."""
+
+    def serve(self, spec: ServingSpec, model: str, version: str) -> None:
+        """Ask for the version: creates the endpoint, or updates it; returns before it is done. What answers goes on
+        answering until the new one does. Raises Conflict while another update is under way, Refused for good.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

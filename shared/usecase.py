@@ -13,7 +13,7 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -23,6 +23,7 @@ from shared.domain.usecase import (
     DataSpec,
     QuarantineKind,
     ScoringSpec,
+    ServingSpec,
     TrainingSpec,
     UseCase,
     UseCases,
@@ -67,6 +68,12 @@ class _Scoring(Section):
         return self
 
 
+class _Serving(Section):
+    endpoint: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
+    workload_size: Literal["Small", "Medium", "Large"] = "Small"
+    scale_to_zero: bool = True
+
+
 class _UseCaseFile(Section):
     name: Name
     description: str = ""
@@ -77,6 +84,7 @@ class _UseCaseFile(Section):
     scoring: _Scoring
     drift: DriftSection | None = None
     retrain: RetrainSection | None = None
+    serving: _Serving | None = None
 
     @model_validator(mode="after")
     def _parts_are_partitions(self) -> "_UseCaseFile":
@@ -164,6 +172,7 @@ def load_one(folder: Path) -> UseCase:
             part_by=main.scoring.part_by,
             workspaces=main.scoring.workspaces,
         ),
+        serving=ServingSpec(**main.serving.model_dump()) if main.serving else None,
     )
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from shared.domain.description import placed
 from shared.domain.profile import ColumnProfile, Kind, Profile
 from shared.domain.quality import CheckReport, ExpectationOutcome
-from shared.domain.usecase import DataSpec
+from shared.domain.usecase import DataSpec, ServingSpec
 from shared.domain.verdicts import RunResult, Severity, Verdict
-from shared.errors import Refused
-from shared.ports import Commit, Description, ModelVersion, Run
+from shared.errors import Conflict, Refused
+from shared.ports import Commit, Description, Endpoint, ModelVersion, Run
 from shared.quarantine import Kept, Sorted
 
 LANDING_URL = "https://account.blob.core.windows.net/landing"
@@ -242,6 +242,32 @@ class MemoryLake:
 class _Run:
     run: Run
     token: str
+
+
+class MemoryServing:
+    """Serving: an update goes on until a test ends it."""
+
+    def __init__(self) -> None:
+        self.endpoints: dict[str, Endpoint] = {}
+        self.asked: list[tuple[str, str, str]] = []
+
+    def endpoint(self, name: str) -> Endpoint | None:
+        return self.endpoints.get(name)
+
+    def serve(self, spec: ServingSpec, model: str, version: str) -> None:
+        there = self.endpoints.get(spec.endpoint) or Endpoint(name=spec.endpoint, version="", pending="", failed="")
+        if there.pending:
+            raise Conflict(f"endpoint {spec.endpoint} is being updated")
+        self.asked.append((spec.endpoint, model, version))
+        self.endpoints[spec.endpoint] = replace(there, pending=version, failed="")
+
+    def end(self, name: str, failed: str = "") -> None:
+        """The update ends; one that failed leaves what was served."""
+        there = self.endpoints[name]
+        version = there.version if failed else there.pending
+        self.endpoints[name] = replace(
+            there, version=version, pending="", failed=failed, failed_version=there.pending if failed else ""
+        )
 
 
 class MemoryJobs:

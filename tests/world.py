@@ -37,6 +37,7 @@ from tests.ports import (
     MemoryQuality,
     MemoryQuarantine,
     MemoryRegistry,
+    MemoryServing,
     MemorySorting,
 )
 
@@ -111,6 +112,7 @@ class World:
         self.quarantine, self.profiles = MemoryQuarantine(), MemoryProfiles()
         self.ledger, self.outbox = MemoryLedger(), MemoryOutbox()
         self.jobs = MemoryJobs(WORKSPACE, ["sluice-train", "sluice-score"])
+        self.serving = MemoryServing()
         self.registry = MemoryRegistry(listener=self._webhook)
         self.jobs.on_success = self._worked
         self.rmse, self.champion_rmse = 20.0, 21.0
@@ -142,6 +144,7 @@ class World:
             profiles=proxy(self.profiles),
             lake=proxy(self.lake),
             jobs=proxy(self.jobs),
+            serving=proxy(self.serving),
             registry=proxy(self.registry),
             artefacts=self.registry,
             clock=self.clock,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from local.databricks.errors import ApiError, malformed
@@ -18,6 +18,7 @@ from local.databricks.workspace import Workspace
 
 JOBS: Final = "/api/2.2/jobs"
 DESTINATIONS: Final = "/api/2.0/notification-destinations"
+ENDPOINTS: Final = "/api/2.0/serving-endpoints"
 FAULTS: Final = "/_local/faults"
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ async def _fields(request: Request) -> Json:
         raise malformed(f"The body is not JSON: {error}") from error
     if not isinstance(body, dict):
         raise malformed("The body is not a JSON object.")
-    return body
+    return {**body, **request.path_params}
 
 
 def _calls(workspace: Workspace, faults: Faults) -> Mapping[tuple[str, str], Callable[[Json], Json]]:
@@ -111,6 +112,11 @@ def _calls(workspace: Workspace, faults: Faults) -> Mapping[tuple[str, str], Cal
         ("GET", DESTINATIONS + "/{id}"): workspace.get_destination,
         ("DELETE", DESTINATIONS + "/{id}"): workspace.delete_destination,
         ("GET", "/api/2.0/preview/scim/v2/Me"): workspace.me,
+        ("POST", ENDPOINTS): workspace.endpoints.create,
+        ("GET", ENDPOINTS): workspace.endpoints.list,
+        ("GET", ENDPOINTS + "/{name}"): workspace.endpoints.get,
+        ("PUT", ENDPOINTS + "/{name}/config"): workspace.endpoints.update_config,
+        ("DELETE", ENDPOINTS + "/{name}"): workspace.endpoints.delete,
         ("POST", FAULTS): faults.order,
         ("DELETE", FAULTS): faults.clear,
     }
@@ -142,7 +148,22 @@ def _routes(workspace: Workspace, token: str) -> list[BaseRoute]:
         return JSONResponse(workspace.host_metadata())
 
     calls = [route(method, path, call) for (method, path), call in _calls(workspace, faults).items()]
-    return [*calls, Route("/.well-known/databricks-config", host_metadata)]
+
+    async def invocations(request: Request) -> Response:
+        try:
+            _check_token(request, token)
+            content_type = request.headers.get("content-type", "application/json")
+            name = request.path_params["name"]
+            status, answer = await workspace.endpoints.invoke(name, await request.body(), content_type)
+        except ApiError as error:
+            return _error_answer(error)
+        return Response(answer, status, media_type="application/json")
+
+    return [
+        *calls,
+        Route("/.well-known/databricks-config", host_metadata),
+        Route("/serving-endpoints/{name}/invocations", invocations, methods=["POST"]),
+    ]
 
 
 async def _no_such_path(request: Request, error: Exception) -> JSONResponse:

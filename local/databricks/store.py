@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE INDEX IF NOT EXISTS runs_of_job ON runs (job_id, ended, life_cycle);
 CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, run_id INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS destinations (id TEXT PRIMARY KEY, document TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS endpoints (name TEXT PRIMARY KEY, config TEXT NOT NULL);
 """
 
 
@@ -186,3 +187,18 @@ class Store:
     def delete_destination(self, destination_id: str) -> None:
         """Nothing is sent there any more."""
         self._db.execute("DELETE FROM destinations WHERE id = ?", (destination_id,))
+
+    # --- serving endpoints
+
+    def put_endpoint(self, name: str, config: Json) -> None:
+        """What the endpoint serves, or is first asked to serve."""
+        self._db.execute("INSERT OR REPLACE INTO endpoints VALUES (?, ?)", (name, json.dumps(config)))
+
+    def endpoints(self) -> list[tuple[str, Json]]:
+        """Every endpoint with its configuration."""
+        rows = self._db.execute("SELECT name, config FROM endpoints ORDER BY name").fetchall()
+        return [(name, json.loads(config)) for name, config in rows]
+
+    def forget_endpoint(self, name: str) -> None:
+        """It was deleted."""
+        self._db.execute("DELETE FROM endpoints WHERE name = ?", (name,))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from local.databricks import references
+from local.databricks.endpoints import Endpoints
 from local.databricks.errors import invalid, malformed, no_such_destination, no_such_job, no_such_run, when_reading
 from local.databricks.jobs import check_settings, merge_settings
 from local.databricks.launch import Launcher, read_output
@@ -47,6 +48,7 @@ class Workspace:
         self._url = url
         self._page = f"{url}/?o={self.id}"
         self._store = Store(folder / "workspace.sqlite", first_id=first_id_of(name))
+        self.endpoints = Endpoints(self._store, folder / "endpoints")
         self._notifier = Notifier(self._store, workspace_id=self.id)
         self._scheduler = Scheduler(
             self._store,
@@ -60,9 +62,11 @@ class Workspace:
     def open(self) -> None:
         """Take up what an earlier server left."""
         self._scheduler.recover()
+        self.endpoints.open()
 
     async def close(self) -> None:
         """Stop what runs, and write that down."""
+        await self.endpoints.close()
         await self._scheduler.close()
         await self._notifier.close()
         self._store.close()

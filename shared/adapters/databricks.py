@@ -45,7 +45,7 @@ class DatabricksJobs:
     def start(self, job: str, *, token: str, parameters: dict[str, str]) -> tuple[str, int]:
         from databricks.sdk.service.jobs import QueueSettings
 
-        with _errors(f"job {job} in workspace {self._workspace}"):
+        with reported(f"job {job} in workspace {self._workspace}"):
             client = self._open()
             waiter = client.jobs.run_now(
                 self._job_id(client, job),
@@ -59,7 +59,7 @@ class DatabricksJobs:
         from databricks.sdk.errors import InvalidParameterValue, NotFound
 
         try:
-            with _errors(f"run {job_run_id} in workspace {workspace}"):
+            with reported(f"run {job_run_id} in workspace {workspace}"):
                 found = self._open().jobs.get_run(job_run_id)
         except Refused as refused:
             if isinstance(refused.__cause__, NotFound | InvalidParameterValue):
@@ -124,7 +124,7 @@ def result_of(run: "SdkRun") -> tuple[RunResult, str]:
 
 
 @contextmanager
-def _errors(what: str) -> Iterator[None]:
+def reported(what: str) -> Iterator[None]:
     """The SDK's errors as ours: 4xx are final, the rest may pass."""
     from databricks.sdk import errors
     from databricks.sdk.errors.base import DatabricksError
@@ -136,6 +136,7 @@ def _errors(what: str) -> Iterator[None]:
         errors.NotFound,
         errors.PermissionDenied,
         errors.Unauthenticated,
+        errors.ResourceConflict,
     )
     try:
         yield

@@ -202,6 +202,24 @@ class PlanScoring(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UpdateEndpoint(Command):
+    """Have the serving endpoint serve the version, and see how far that has come."""
+
+    queue = Queue.SCORINGS
+    use_case: str
+    model: str
+    version: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.story, self.model, self.version)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(story="0123456789abcdef", use_case="flight_delays", model="flight_delays", version="1")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScorePart(Command):
     """Score one part of a plan. It names the plan; the plan in the ledger says the rest."""
 
@@ -222,6 +240,16 @@ class ScorePart(Command):
 
 KINDS: dict[str, type[Command]] = {
     kind.__name__: kind
-    for kind in (CheckBatch, StartTraining, FollowRun, JudgeVersion, EnforceSlot, RollBack, PlanScoring, ScorePart)
+    for kind in (
+        CheckBatch,
+        StartTraining,
+        FollowRun,
+        JudgeVersion,
+        EnforceSlot,
+        RollBack,
+        PlanScoring,
+        UpdateEndpoint,
+        ScorePart,
+    )
 }
 """Every kind of command, by its name on the wire."""

@@ -13,6 +13,12 @@ from shared.domain.verdicts import RunResult, Verdict
 
 _EXAMPLE_STORY = "0123456789abcdef"
 _EXAMPLE_TIME = datetime(2026, 1, 31, 3, 0, tzinfo=UTC)
+_EXAMPLE_ENDPOINT = {
+    "use_case": "flight_delays",
+    "endpoint": "flight-delays",
+    "model": "flight_delays",
+    "version": "1",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -912,6 +918,53 @@ class ScoringFinished(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EndpointFact(Fact):
+    """Something of a serving endpoint that is brought to a version."""
+
+    use_case: str
+    endpoint: str
+    model: str
+    version: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.endpoint, self.version)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointRequested(EndpointFact):
+    """The workspace was asked to serve the version; until it does, the one before is served."""
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(story=_EXAMPLE_STORY, at=_EXAMPLE_TIME, **_EXAMPLE_ENDPOINT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointUpdated(EndpointFact):
+    """The endpoint serves the version."""
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(story=_EXAMPLE_STORY, at=_EXAMPLE_TIME, **_EXAMPLE_ENDPOINT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointFailed(EndpointFact):
+    """The endpoint does not serve the version: it could not be loaded, or (`superseded`) another one is in the slot
+    by now. What was served before is served on.
+    """
+
+    message: str
+    superseded: bool = False
+
+    @classmethod
+    def example(cls) -> Self:
+        message = "the container could not be started"
+        return cls(story=_EXAMPLE_STORY, at=_EXAMPLE_TIME, message=message, superseded=False, **_EXAMPLE_ENDPOINT)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Parked(Fact):
     """A message of this story can not succeed; it waits in the parked list for a person."""
 
@@ -974,6 +1027,9 @@ KINDS: dict[str, type[Fact]] = {
         PartScored,
         PartFailed,
         ScoringFinished,
+        EndpointRequested,
+        EndpointUpdated,
+        EndpointFailed,
         Parked,
     )
 }

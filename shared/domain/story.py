@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from shared.domain import facts as f
 from shared.domain import quarantine
-from shared.domain.commands import CheckBatch, Command, FollowRun, PlanScoring, ScorePart, StartTraining
+from shared.domain.commands import CheckBatch, Command, FollowRun, PlanScoring, ScorePart, StartTraining, UpdateEndpoint
 from shared.domain.verdicts import RunResult, Verdict
 
 _OfGeneration = f.BatchChecked | f.TrainingStarted | f.TrainingFinished
@@ -40,7 +40,7 @@ def is_settled(story: Sequence[f.Fact]) -> bool:
         return False
     if in_production(story):
         plans = fan_outs(story)
-        return bool(plans) and plans[-1].is_settled
+        return bool(plans) and plans[-1].is_settled and endpoint_to_come(story) is None
     if finished := newest(story, f.TrainingFinished):
         decided = last(story, f.VersionRejected) is not None
         return decided or finished.result is not RunResult.SUCCEEDED  # succeeded: its version is still to come
@@ -61,6 +61,15 @@ def _is_training_open(story: Sequence[f.Fact]) -> bool:
 def in_production(story: Sequence[f.Fact]) -> f.VersionPromoted | f.VersionRolledBack | None:
     """How the story's version came into its slot, if it did."""
     return last(story, f.VersionPromoted) or last(story, f.VersionRolledBack)
+
+
+def endpoint_to_come(story: Sequence[f.Fact]) -> f.EndpointRequested | None:
+    """The serving endpoint that was asked for and does not serve yet, unless that failed."""
+    ended = {
+        (one.endpoint, one.version) for kind in (f.EndpointUpdated, f.EndpointFailed) for one in of_kind(story, kind)
+    }
+    asked = of_kind(story, f.EndpointRequested)
+    return next((one for one in asked if (one.endpoint, one.version) not in ended), None)
 
 
 def is_decided(story: Sequence[f.Fact], version: str) -> bool:
@@ -143,6 +152,10 @@ def _next(story: Sequence[f.Fact], use_case: str, cause: str) -> Iterator[Comman
         yield from _training(story, use_case, cause)
         if promoted := in_production(story):
             yield from _scoring(story, use_case, promoted, cause)
+        if asked := endpoint_to_come(story):
+            yield UpdateEndpoint(
+                story=asked.story, cause=cause, use_case=asked.use_case, model=asked.model, version=asked.version
+            )
     elif committed := last(story, f.DataCommitted):
         yield train_on(committed, use_case, cause=cause)
     elif arrived and not quarantine.kept(story):
@@ -245,6 +258,11 @@ def needs_attention(story: Sequence[f.Fact]) -> str:
         f"part {one.part} {one.result}: {one.message}"
         for one in of_kind(story, f.PartFailed)
         if one.final and not _was_run_again(story, one)
+    ]
+    reasons += [
+        f"endpoint {one.endpoint} does not serve version {one.version}: {one.message}"
+        for one in of_kind(story, f.EndpointFailed)
+        if not one.superseded
     ]
     checked = newest(story, f.BatchChecked)
     if checked and checked.verdict is Verdict.MISCONFIGURED:

@@ -99,6 +99,15 @@ class ScoringSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServingSpec:
+    """The endpoint that serves whatever is in production, and how large: Databricks' workload sizes."""
+
+    endpoint: str
+    workload_size: str = "Small"
+    scale_to_zero: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class UseCase:
     """One machine-learning application. `folder` is where its files are, as the jobs read them."""
 
@@ -110,6 +119,7 @@ class UseCase:
     scoring: ScoringSpec
     drift: DriftSpec | None = None
     retrain: RetrainSpec | None = None
+    serving: ServingSpec | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from shared.domain.policy import Evidence
 from shared.domain.usecase import UseCase, UseCases
 from shared.domain.verdicts import Verdict
 from shared.ports import Approval, Approvals, Artefacts, Clock, Ledger, ModelVersion, Registry
+from shared.steps import update_endpoint
 from shared.steps.approval import ask_people
 from shared.steps.decision import Decision
 from shared.steps.evidence import gather
@@ -204,4 +205,5 @@ def _promote(
     if stories.last(ledger.story(judged.story), ScoringPlanned):
         return Decision(summary=f"{name} is {slot}, since before")
     plan: Command = PlanScoring(story=judged.story, use_case=use_case.name, model=judged.model, version=judged.version)
-    return Decision(summary=f"{name} is {slot}: {judged.reason}", send=(plan,))
+    serve = update_endpoint.wish(use_case, story=judged.story, model=judged.model, version=judged.version)
+    return Decision(summary=f"{name} is {slot}: {judged.reason}", send=(plan, *serve))

@@ -9,6 +9,7 @@ from shared.domain.slots import RollbackAsked
 from shared.domain.usecase import UseCases
 from shared.errors import Refused, UnknownUseCase
 from shared.ports import Approval, Approvals, Artefacts, Clock, Ledger, Registry
+from shared.steps import update_endpoint
 from shared.steps.decision import Decision
 from shared.steps.telling import tell_of
 
@@ -108,4 +109,5 @@ def roll_back(
     if stories.last(told, ScoringPlanned):
         return Decision(summary=f"{name} was rolled back to version {command.version} before")
     plan = PlanScoring(story=command.story, use_case=use_case.name, model=command.model, version=command.version)
-    return Decision(summary=f"{name} rolled back to version {command.version}: {command.why}", send=(plan,))
+    serve = update_endpoint.wish(use_case, story=command.story, model=command.model, version=command.version)
+    return Decision(summary=f"{name} rolled back to version {command.version}: {command.why}", send=(plan, *serve))

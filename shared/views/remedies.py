@@ -110,6 +110,13 @@ def _advice(fact: f.Fact) -> tuple[str, tuple[str, ...]]:
         case f.PartFailed():
             read = _read(fact.job_run_id, fact.result)
             return f"{read}, and mend its cause: the next promotion scores every part again", ()
+        case f.EndpointFailed():
+            return "the version before is served on: read the endpoint's events, mend it, or roll the version back", (
+                "rollback",
+                fact.model,
+                "--because",
+                "TEXT",
+            )
         case f.BatchChecked():
             command = ("quarantine", "release", fact.story, "--check", "--because", "TEXT")
             return "the suite is wrong, not the data: mend the suite, then have the file checked again", command

@@ -213,6 +213,21 @@ def _scoring_finished(fact: f.ScoringFinished) -> str:
 
 
 @sentence.register
+def _endpoint_requested(fact: f.EndpointRequested) -> str:
+    return f"endpoint {fact.endpoint} is asked to serve version {fact.version} of {fact.model}"
+
+
+@sentence.register
+def _endpoint_updated(fact: f.EndpointUpdated) -> str:
+    return f"endpoint {fact.endpoint} serves version {fact.version} of {fact.model}"
+
+
+@sentence.register
+def _endpoint_failed(fact: f.EndpointFailed) -> str:
+    return f"endpoint {fact.endpoint} does not serve version {fact.version}: {fact.message}"
+
+
+@sentence.register
 def _parked(fact: f.Parked) -> str:
     return f"message {fact.message_id} of {fact.queue} parked, {fact.reason}: {fact.detail}"
 

@@ -33,6 +33,7 @@ from tests.ports import (
     MemoryProfiles,
     MemoryQuality,
     MemoryQuarantine,
+    MemoryServing,
     MemorySorting,
     measured,
 )
@@ -89,6 +90,7 @@ class Swept:
             quarantine=MemoryQuarantine(),
             lake=self.lake,
             jobs=MemoryJobs(WORKSPACE, ["sluice-train", "sluice-score"]),
+            serving=MemoryServing(),
             registry=self.registry,
             artefacts=self.registry,
             clock=self.clock,

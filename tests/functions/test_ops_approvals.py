@@ -15,7 +15,7 @@ from functions import pages
 from local.host import payloads
 from local.host.outcome import HttpAnswer, Outcome
 from local.host.payloads import Payload
-from shared import bootstrap
+from shared import bootstrap, sign_in
 from shared.adapters.sqlite import SqliteLedger
 from shared.domain import facts as f
 from shared.domain import story as stories
@@ -155,7 +155,7 @@ def test_answer_that_cannot_be_taken_changes_nothing(
 
 
 def test_token_of_another_request_is_none(browse: Callable[..., HttpAnswer], asked: str, ledger: SqliteLedger) -> None:
-    token = bootstrap.form_token(pages.settings(), ["flight_delays@7", "a1b2c3d4e5f6", "f6e5d4c3b2a1", ""])
+    token = sign_in.form_token(pages.settings(), ["flight_delays@7", "a1b2c3d4e5f6", "f6e5d4c3b2a1", ""])
     assert browse(asked, body=form(browse(asked), token=token)).status == 403
 
 

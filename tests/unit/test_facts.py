@@ -19,7 +19,7 @@ def test_every_kind_is_listed_by_its_name() -> None:
     declared = {
         kind
         for _, kind in inspect.getmembers(f, inspect.isclass)
-        if issubclass(kind, f.Fact) and kind not in (f.Fact, f.PartFact)
+        if issubclass(kind, f.Fact) and kind not in (f.Fact, f.PartFact, f.EndpointFact)
     }
     assert set(f.KINDS.values()) == declared
     assert all(name == kind.__name__ == kind.example().kind for name, kind in f.KINDS.items())
@@ -75,6 +75,9 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.PartScored.example(), {"plan", "part"}),
         (f.PartFailed.example(), {"plan", "part", "generation"}),
         (f.ScoringFinished.example(), {"plan"}),
+        (f.EndpointRequested.example(), {"endpoint", "version"}),
+        (f.EndpointUpdated.example(), {"endpoint", "version"}),
+        (f.EndpointFailed.example(), {"endpoint", "version"}),
         (f.Parked.example(), {"queue", "message_id"}),
         (f.DataArrived.example(), set()),
         (f.DriftMeasured.example(), {"generation"}),
