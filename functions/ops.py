@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 import azure.functions as func
 
 from functions.pages import Said, answer, records, settings
-from shared import bootstrap
+from shared import bootstrap, opened
 from shared.errors import SluiceError
 from shared.views.document import error_document, status_document, story_document
 from shared.views.finding import WHAT_LEADS, find_stories
-from shared.views.page import Place, nothing_found_page
+from shared.views.page import Place, fault_page, nothing_found_page
+from shared.views.report import report_document, report_view
+from shared.views.report_page import report_page
 from shared.views.status import dropped_lately, status_view
 from shared.views.status_page import status_page
 from shared.views.story import story_view
@@ -44,6 +46,22 @@ def ops_story(req: func.HttpRequest) -> func.HttpResponse:
 def ops_find(req: func.HttpRequest) -> func.HttpResponse:
     """From a file, run or version to its story."""
     return answer(req, lambda place: _find(req.params.get("q", "").strip(), place))
+
+
+@blueprint.function_name("ops_check")
+@blueprint.route(route="ops/checks/{story}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+def ops_check(req: func.HttpRequest) -> func.HttpResponse:
+    """The report of a story's check."""
+    return answer(req, lambda place: _check(req.route_params["story"], req.params.get("generation", ""), place))
+
+
+def _check(story: str, generation: str, place: Place) -> Said:
+    of = int(generation) if generation.isdecimal() and len(generation) < 10 else None
+    view = report_view(records(), opened.profiles_of(settings()), opened.quarantine_of(settings()), story, of)
+    if view is None:
+        text = f"story {story!r} has no such check"
+        return Said(status=404, page=fault_page("No such check", text, place), document=error_document(text))
+    return Said(page=report_page(view, place), document=report_document(view))
 
 
 def _status(place: Place) -> Said:

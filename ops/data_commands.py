@@ -1,7 +1,8 @@
-"""The command line about data: quarantine, quality."""
+"""The command line about data: quarantine, quality, report."""
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ops import quality, quarantine
@@ -53,3 +54,13 @@ def add_data_commands(commands: Any, command: Command) -> None:
     told.add_argument("table", metavar="TABLE", help="a silver table, such as silver/flight_delays, or its use case")
     told.add_argument("--limit", type=int, default=20, metavar="N", help="how many versions (default: %(default)s)")
     told.set_defaults(run=quality.quality)
+    report = command(
+        commands,
+        "report",
+        description="write the report of a check: one page that stands alone",
+        well="0 the check passed; 1 it did not",
+    )
+    report.add_argument("which", metavar="STORY|FILE", help="the story, or what leads to it")
+    report.add_argument("--generation", type=int, metavar="N", help="which check (default: the newest)")
+    report.add_argument("--output", type=Path, metavar="FILE", help="default: report-STORY.html in this folder")
+    report.set_defaults(run=quality.report)

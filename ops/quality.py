@@ -1,4 +1,4 @@
-"""The command about a table's quality over its versions."""
+"""Commands about the quality of data: a table's over its versions, and the report of one check."""
 
 import argparse
 from datetime import UTC, datetime
@@ -8,12 +8,16 @@ from ops.output import Output
 from ops.source import NothingFound, ledger_of, settings_of
 from shared import opened, usecase
 from shared.domain.drift import Drift
+from shared.domain.verdicts import Verdict
 from shared.errors import Misconfigured
 from shared.settings import Settings
+from shared.views.finding import find_stories
 from shared.views.quality import history, quality_document, quality_text
+from shared.views.report import report_document, report_view
+from shared.views.report_page import report_page
 from shared.views.text import visible
 
-WELL, DRIFTED = 0, 1
+WELL, DRIFTED, FAILED = 0, 1, 1
 
 
 def quality(options: argparse.Namespace, output: Output) -> int:
@@ -27,6 +31,24 @@ def quality(options: argparse.Namespace, output: Output) -> int:
     output.show(text, quality_document(table, found))
     drifted = any(one.drift and one.drift.drift is not Drift.NONE for one in found)
     return DRIFTED if drifted else WELL
+
+
+def report(options: argparse.Namespace, output: Output) -> int:
+    """The report as a file. Well means that the check passed."""
+    settings = settings_of(options.settings)
+    ledger = ledger_of(settings)
+    found = find_stories(ledger, options.which, ledger)
+    views = (
+        report_view(ledger, opened.profiles_of(settings), opened.quarantine_of(settings), story, options.generation)
+        for story in found
+    )
+    view = next((one for one in views if one), None)
+    if view is None:
+        raise NothingFound(f"'{visible(options.which)}' leads to no check")
+    target = options.output or Path(f"report-{view.story}.html")
+    target.write_text(report_page(view, None))
+    output.show(f"{view.checked.verdict}: {target}", {**report_document(view), "file": str(target)})
+    return WELL if view.checked.verdict is Verdict.PASSED else FAILED
 
 
 def _table(name: str, settings: Settings) -> str:

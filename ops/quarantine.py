@@ -18,7 +18,6 @@ from shared.views.text import visible
 
 WELL, WAITING = 0, 1
 PATIENCE_SECONDS, PAUSE_SECONDS = 30.0, 0.2
-SAMPLE = 10
 
 
 def listed(options: argparse.Namespace, output: Output) -> int:
@@ -37,7 +36,7 @@ def show(options: argparse.Namespace, output: Output) -> int:
     if not found:
         raise NothingFound(f"story {story} never had anything in quarantine")
     view = found[0]
-    kept = opened.quarantine_of(settings).look(view.kept.location, SAMPLE)
+    kept = opened.quarantine_of(settings).look(view.kept.location)
     where = opened.lake_of(settings).uri(view.kept.location)
     output.show(kept_text(view, kept, where, output.terminal), kept_document(view, kept, where))
     return WAITING if view.waits else WELL

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from shared.domain.quality import CheckReport
 from shared.domain.usecase import DataSpec
@@ -45,12 +45,15 @@ class Sorting(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """What is in a quarantine table: how many rows, in all and by reason, and a sample, the most reasons first."""
+    """What is in a quarantine table: how many rows, in all and by reason, and a sample, the most reasons first.
+
+    The first column is the row's reasons in one text.
+    """
 
     rows: int
     by_reason: Mapping[str, int]
     columns: tuple[str, ...]
-    sample: Sequence[Sequence[Any]]
+    sample: Sequence[Sequence[str]]
 
 
 class Quarantine(Protocol):
@@ -70,5 +73,5 @@ class Quarantine(Protocol):
     def file(self, location: str) -> AbstractContextManager[Path | None]:
         """A local copy of the landed file, for as long as the context lasts; None where there is none."""
 
-    def look(self, location: str, limit: int) -> Kept | None:
-        """What is kept there; None where no rows are."""
+    def look(self, location: str) -> Kept | None:
+        """What is kept there; None where no rows are. The table itself is not read."""

@@ -152,7 +152,7 @@ class MemoryQuarantine:
             file.write_text(self.kept[location][1])
             yield file
 
-    def look(self, location: str, limit: int) -> Kept | None:
+    def look(self, location: str) -> Kept | None:
         return None
 
 

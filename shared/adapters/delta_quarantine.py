@@ -1,7 +1,7 @@
 """The quarantine: a Delta table of rows with their reasons for each story, the landed file beside it.
 
     quarantine/flight_delays/0123456789abcdef/          the Delta table, when the rows could be read
-    quarantine/flight_delays/0123456789abcdef/_landed/  the file as it landed, and reasons.json
+    quarantine/flight_delays/0123456789abcdef/_landed/  the file as it landed, reasons.json, and sample.json: some rows
 
 Delta passes over folders whose names begin with an underscore.
 """
@@ -10,6 +10,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,13 @@ from shared.errors import Conflict, Unreachable
 from shared.quarantine import REASONS, Kept
 
 if TYPE_CHECKING:
+    import duckdb
     from deltalake import DeltaTable
 
 LANDED = "_landed"
-TOLD = "reasons.json"
+TOLD, SAMPLE = "reasons.json", "sample.json"
+SAMPLED, ALIKE, WIDEST = 20, 8, 200
+"""So many rows are shown to who looks, so many with the same reasons, and of a value so many characters."""
 
 
 class DeltaQuarantine:
@@ -62,6 +66,7 @@ class DeltaQuarantine:
         options = self._storage.delta_options(uri)
         with tables.connect(self._memory_limit) as db:
             batch = db.sql(f"FROM read_parquet({tables.quoted(str(rows))})")
+            self._tell(location, _kept(db, rows))
             try:
                 write_deltalake(
                     table or uri,
@@ -107,24 +112,19 @@ class DeltaQuarantine:
                 return
             yield copy
 
-    def look(self, location: str, limit: int) -> Kept | None:
-        with self._rows_of(location) as files, tables.connect(self._memory_limit) as db:
-            if not files:
-                return None
-            source = f"read_parquet({_listed(files)})"
-            reasons = identifier(REASONS)
-            counted = db.sql(f"FROM {source} SELECT count(*)").fetchone()
-            by_reason = db.sql(
-                f"FROM (FROM {source} SELECT unnest({reasons}) AS reason) SELECT reason, count(*)"
-                " GROUP BY reason ORDER BY count(*) DESC, reason"
-            ).fetchall()
-            sample = db.sql(f"FROM {source} SELECT {reasons}, * EXCLUDE ({reasons}) ORDER BY len({reasons}) DESC")
-            return Kept(
-                rows=int(counted[0]) if counted else 0,
-                by_reason=dict(by_reason),
-                columns=tuple(sample.columns),
-                sample=sample.limit(limit).fetchall(),
-            )
+    def _tell(self, location: str, kept: Kept) -> None:
+        filesystem, folder = self._storage.filesystem(f"{self._lake.uri(location)}/{LANDED}")
+        with reachable(location):
+            filesystem.pipe_file(f"{folder}/{SAMPLE}", json.dumps(asdict(kept)).encode())
+
+    def look(self, location: str) -> Kept | None:
+        filesystem, folder = self._storage.filesystem(f"{self._lake.uri(location)}/{LANDED}")
+        try:
+            with reachable(location):
+                told = json.loads(filesystem.cat_file(f"{folder}/{SAMPLE}"))
+        except (FileNotFoundError, ValueError):
+            return None
+        return Kept(**{**told, "columns": tuple(told["columns"])})
 
     @contextmanager
     def _rows_of(self, location: str) -> Iterator[list[Path]]:
@@ -154,6 +154,29 @@ class DeltaQuarantine:
 
 def _rows(table: "DeltaTable") -> int:
     return sum(int(count or 0) for count in table.get_add_actions(flatten=True).column("num_records").to_pylist())
+
+
+def _kept(db: "duckdb.DuckDBPyConnection", rows: Path) -> Kept:
+    """How many rows, by which reason, and those with the most reasons: what is looked at without reading the table."""
+    source, reasons = f"read_parquet({tables.quoted(str(rows))})", identifier(REASONS)
+    counted = db.sql(f"FROM {source} SELECT count(*)").fetchone()
+    by_reason = db.sql(
+        f"FROM (FROM {source} SELECT unnest({reasons}) AS reason) SELECT reason, count(*)"
+        " GROUP BY reason ORDER BY count(*) DESC, reason"
+    ).fetchall()
+    sample = db.sql(
+        f"FROM {source} SELECT {reasons}, * EXCLUDE ({reasons}) WHERE len({reasons}) > 0"
+        f" QUALIFY row_number() OVER (PARTITION BY {reasons}) <= {ALIKE} ORDER BY len({reasons}) DESC"
+    )
+    return Kept(
+        rows=int(counted[0]) if counted else 0,
+        by_reason=dict(by_reason),
+        columns=tuple(sample.columns),
+        sample=[
+            ["; ".join(row[0] or []), *("" if value is None else str(value)[:WIDEST] for value in row[1:])]
+            for row in sample.limit(SAMPLED).fetchall()
+        ],
+    )
 
 
 def _listed(files: Sequence[Path]) -> str:

@@ -5,6 +5,7 @@ import logging
 import os
 import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
@@ -61,8 +62,7 @@ CLAIMED = (
     "expect_table_row_count_to_be_between",
     "expect_table_row_count_to_equal",
 )
-"""The types whose verdicts and counts a test holds equal to Great Expectations' own on pandas; the others run as they
-are."""
+"""Types whose verdicts and counts a test holds equal to Great Expectations' on pandas; the others run as they are."""
 
 SHOWN = 3
 """So many of the values that break an expectation are named."""
@@ -159,8 +159,7 @@ def _run(gx: Any, batch: Any, expectations: list[Any], *, shown: int) -> list[An
 
 def named_columns(kwargs: dict[str, Any]) -> list[str]:
     """The columns that an expectation names."""
-    named = [*(kwargs.get(name) for name in _COLUMNS), *kwargs.get("column_list", [])]
-    return [str(name) for name in named if name]
+    return [str(name) for name in (*map(kwargs.get, _COLUMNS), *kwargs.get("column_list", [])) if name]
 
 
 def _demanded_columns(expectations: list[dict[str, Any]]) -> set[str]:
@@ -185,7 +184,8 @@ def _of_result(result: Any) -> ExpectationOutcome:
         sample = list(dict.fromkeys(_value(one) for one in found.get("partial_unexpected_list", [])))[:SHOWN]
         if unexpected is not None and sample:
             detail += f", such as {'; '.join(sample)}"
-    return _outcome(each, Verdict.PASSED if result.success else Verdict.FAILED, detail, unexpected)
+    verdict = Verdict.PASSED if result.success else Verdict.FAILED
+    return replace(_outcome(each, verdict, detail, unexpected), observed=_text(found.get("observed_value", "")))
 
 
 def _found(result: dict[str, Any]) -> str:

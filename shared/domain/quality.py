@@ -10,7 +10,8 @@ from shared.domain.verdicts import Severity, Verdict, together
 class ExpectationOutcome:
     """One expectation of the suite: what it asks in words, and what was found.
 
-    `unexpected` counts the rows that break it, where the expectation is row-wise, else None.
+    `unexpected` counts the rows that break it, where the expectation is row-wise, else None; of one about the whole
+    table `observed` is what was found.
     """
 
     expectation: str
@@ -20,6 +21,7 @@ class ExpectationOutcome:
     asked: str
     unexpected: int | None = None
     detail: str = ""
+    observed: str = ""
 
     @property
     def sentence(self) -> str:

@@ -10,7 +10,7 @@ from shared.views.html import Html, element
 from shared.views.remedies import Remedy
 from shared.views.states import State
 from shared.views.status import Attention
-from shared.views.style import SHEET
+from shared.views.style import POLICY_OF_A_FILE, SHEET
 from shared.views.table import MARKS
 from shared.views.terminal import Terminal
 from shared.views.text import ago, iso, utc, visible
@@ -40,6 +40,10 @@ class Place:
     def story(self, story: str, **query: str) -> str:
         """The page of a story."""
         return self.href(f"/stories/{quote(story, safe='')}", **query)
+
+    def check(self, story: str, generation: int) -> str:
+        """The report of a check."""
+        return self.href(f"/checks/{quote(story, safe='')}", generation=str(generation))
 
     def request(self, name: str) -> str:
         """The page of a request for approval."""
@@ -103,6 +107,21 @@ def framed(
         ),
         lang="en",
     )
+    return f"<!doctype html>\n{page}\n"
+
+
+def alone(title: str, body: Sequence[Html]) -> str:
+    """A page that leads nowhere: a file, which is opened without a server."""
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY_OF_A_FILE),
+        element("title", f"{title} · Sluice"),
+        Html(f"<style>{SHEET}</style>"),
+    )
+    footer = element("footer", "Times are UTC. Made by Sluice.")
+    page = element("html", head, element("body", element("main", *body), footer), lang="en")
     return f"<!doctype html>\n{page}\n"
 
 

@@ -17,7 +17,7 @@ from shared.views.text import ago, utc, visible
 NEWEST = 200
 """So many, the newest, are listed."""
 
-_WIDEST = 24
+_WIDEST, _SAMPLED = 24, 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,12 +111,12 @@ def _item(text: str, terminal: Terminal) -> list[str]:
 
 def _sample(kept: Kept, terminal: Terminal) -> list[str]:
     rows = [[Cell(name[:_WIDEST], ("bold",)) for name in kept.columns[1:]]]
-    rows += [[Cell(_shown(value)) for value in row[1:]] for row in kept.sample]
+    rows += [[Cell(_shown(value)) for value in row[1:]] for row in kept.sample[:_SAMPLED]]
     return [f"  {line}" for line in grid(rows, Terminal(colour=terminal.colour))]
 
 
-def _shown(value: object) -> str:
-    return "" if value is None else visible(str(value))[:_WIDEST]
+def _shown(value: str) -> str:
+    return visible(value)[:_WIDEST]
 
 
 def list_document(views: Sequence[QuarantineView]) -> Document:
@@ -131,7 +131,7 @@ def kept_document(view: QuarantineView, kept: Kept | None, where: str) -> Docume
         "uri": where,
         "by_reason": dict(kept.by_reason) if kept else {},
         "columns": list(kept.columns) if kept else [],
-        "sample": [[_plain(value) for value in row] for row in kept.sample] if kept else [],
+        "sample": [list(row) for row in kept.sample] if kept else [],
     }
 
 
@@ -150,7 +150,3 @@ def _line(view: QuarantineView) -> Document:
         "waits": view.waits,
         "released": {"at": out.at, "who": out.who, "why": out.reason, "check": out.check} if out else None,
     }
-
-
-def _plain(value: object) -> object:
-    return value if value is None or isinstance(value, int | float | str | list) else str(value)

@@ -43,7 +43,7 @@ def story_page(view: StoryView, place: Place, *, now: datetime, others: Sequence
     if view.remedies:
         told = [Attention(story="", subject="", remedy=one) for one in view.remedies]
         body += [element("h2", "Needs attention"), attention(told, place, now)]
-    moments = [_moment(one) for one in view.timeline]
+    moments = [_moment(one, _report(one, view, place)) for one in view.timeline]
     body += [element("h2", "Timeline"), element("ol", *moments, class_="panel timeline")]
     links = [element("a", visible(one.name), href=one.url, rel="noreferrer") for one in view.links]
     links += [element("a", f"also: story {other}", href=place.story(other)) for other in others]
@@ -56,7 +56,7 @@ def _and_refreshing(place: Place, seconds: int) -> Sequence[str]:
     return [f" · loads itself again every {seconds} s"] if seconds and place.refreshes else []
 
 
-def _moment(moment: Moment) -> Html:
+def _moment(moment: Moment, report: Sequence[Html]) -> Html:
     shown = noteworthy(moment)
     notes = [element("ul", *map(_note, shown), class_="notes")] if shown else []
     rest = [note for note in moment.notes if note not in shown]
@@ -67,9 +67,16 @@ def _moment(moment: Moment) -> Html:
         "li",
         element("time", f"+{span(moment.offset)}", class_="offset", datetime=iso(moment.at), title=utc(moment.at)),
         element("span", moment.kind, class_="kind"),
-        element("div", visible(moment.sentence), *notes, class_="said"),
+        element("div", visible(moment.sentence), *report, *notes, class_="said"),
         class_=_KIND_CLASSES.get(moment.kind, False),
     )
+
+
+def _report(moment: Moment, view: StoryView, place: Place) -> Sequence[Html]:
+    """The way from a check to its report."""
+    if moment.kind != "BatchChecked":
+        return []
+    return [Html(" · "), element("a", "report", href=place.check(view.story, moment.details["generation"]))]
 
 
 def _note(note: Note) -> Html:

@@ -64,6 +64,20 @@ border-top:1px solid var(--line)}
 .notes{margin:.25rem 0 .1rem;font-size:.92rem}
 .notes li{overflow-wrap:anywhere}
 summary{cursor:pointer;color:var(--soft);font-size:.92rem}
+.plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:.7rem}
+.plot{padding:.55rem .8rem .5rem;overflow:hidden;margin:0}
+.plot figcaption{display:flex;justify-content:space-between;gap:.6rem;font-size:.92rem}
+.plot figcaption b{overflow-wrap:anywhere}
+.plot svg{display:block;width:100%;height:auto;margin-top:.35rem}
+.plot.odd{border-color:var(--amber)}
+.plot .sub{font-size:.82rem}
+.now{fill:var(--blue);fill-opacity:.75}.was{fill:none;stroke:var(--amber);stroke-width:1.5}.axis{stroke:var(--line)}
+svg text{fill:var(--soft);font:10px system-ui,sans-serif}
+.legend{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;margin:0 0 .5rem;font-size:.9rem;color:var(--soft)}
+.legend svg{width:1.1rem;height:.7rem;margin-right:.4rem}
+.sample td,.sample th{white-space:nowrap;font-size:.88rem;padding:.3rem .6rem}
+main>.verdict:first-child{margin-top:1rem}
+.bar{display:block;height:.5rem;width:9rem;margin-top:.4rem}
 footer{padding-top:1.6rem;padding-bottom:2rem;color:var(--soft);font-size:.88rem}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 @media(max-width:40rem){header{flex-wrap:wrap}form{flex:1 1 100%}.wide{display:none}th,td{padding:.45rem .55rem}
@@ -76,6 +90,9 @@ border-top:1px solid var(--line);padding:.3rem 0}.stack tbody tr:first-child{bor
 """Two grounds, five colours, each readable (4.5 to 1 at least) in light and in dark; never the colour alone."""
 
 _DIGEST = base64.b64encode(hashlib.sha256(SHEET.encode()).digest()).decode()
+
+POLICY_OF_A_FILE = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; form-action 'none'; base-uri 'none'"
+"""Of a page that is a file."""
 
 POLICY = (
     f"default-src 'none'; style-src 'sha256-{_DIGEST}'; img-src data:; form-action 'self'; base-uri 'none';"

@@ -58,6 +58,8 @@ def story_text(view: StoryView, terminal: Terminal, *, now: datetime, others: Se
     if view.remedies:
         lines += ["", *_remedies([("", each) for each in view.remedies], terminal, now)]
     lines += ["", *(line for moment in view.timeline for line in _moment(moment, terminal))]
+    if any(moment.kind == "BatchChecked" for moment in view.timeline):
+        lines += ["", f"report: {terminal.typed(['report', view.story])}"]
     if view.links or others:
         lines.append("")
         names = [(each.name, each.url) for each in view.links]

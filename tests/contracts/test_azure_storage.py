@@ -105,9 +105,9 @@ def test_a_quarantined_file_is_kept_with_its_reasons(storage: Storage, tmp_path:
     with quarantine.file(place) as copy:
         assert copy is not None
         assert copy.read_bytes() == CSV
-    look = quarantine.look(place, 2)
+    look = quarantine.look(place)
     assert look is not None
-    assert (look.rows, look.by_reason, len(look.sample)) == (3, {"x": 3}, 2)
+    assert (look.rows, look.by_reason, len(look.sample)) == (3, {"x": 3}, 3)
     with quarantine.rows(place) as released:
         assert released is not None
         assert lake.commit(released, SPEC, "three", 2).rows == 3

@@ -245,16 +245,16 @@ def test_nothing_can_be_released_of_a_file_that_could_not_be_read(quarantine: De
     assert quarantine.keep(file, None, location=PLACE, story="s1", generation=1, reasons=["unreadable"]) == 0
     with quarantine.rows(PLACE) as rows:
         assert rows is None
-    assert quarantine.look(PLACE, 3) is None
+    assert quarantine.look(PLACE) is None
     with quarantine.file("quarantine/flights/none") as copy:
         assert copy is None
 
 
-def test_look_counts_by_reason_and_shows_bad_rows(quarantine: DeltaQuarantine, tmp_path: Path) -> None:
+def test_look_counts_by_reason_and_shows_the_worst_rows(quarantine: DeltaQuarantine, tmp_path: Path) -> None:
     keep(quarantine, tmp_path)
-    found = quarantine.look(PLACE, 1)
+    found = quarantine.look(PLACE)
     assert found is not None
     assert (found.rows, sorted(found.by_reason.values())) == (4, [1, 2])
     assert found.columns == (REASONS, "origin", "x", "name")
-    assert len(found.sample) == 1
-    assert found.sample[0][0]
+    assert [row[1:] for row in found.sample[:2]] == [["EWR", "-4", "ab1"], ["JFK", "1", "ab1"]]
+    assert found.sample[0][0].count("; ") == 1

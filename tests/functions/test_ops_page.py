@@ -35,8 +35,9 @@ def browse(invoke: Invoke) -> Browse:
 
     def get(path: str = "", *, headers: dict[str, str] | None = None) -> HttpAnswer:
         route = path.partition("?")[0]
-        story = route.removeprefix("/stories/") if route.startswith("/stories/") else ""
-        name = "ops_story" if story else {"": "ops_status", "/find": "ops_find"}[route]
+        story = route.rpartition("/")[2] if route.startswith(("/stories/", "/checks/")) else ""
+        of_story = "ops_check" if route.startswith("/checks/") else "ops_story"
+        name = of_story if story else {"": "ops_status", "/find": "ops_find"}[route]
         params = {"story": story} if story else {}
         accepted = headers or {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
         outcome = invoke(name, payloads.http("GET", f"{BASE}{path}", headers=accepted, route_params=params))
@@ -63,6 +64,7 @@ def test_routes_and_who_may_call_them(engine: Engine) -> None:
         "ops_status": ("ops", "FUNCTION"),
         "ops_story": ("ops/stories/{story}", "FUNCTION"),
         "ops_find": ("ops/find", "FUNCTION"),
+        "ops_check": ("ops/checks/{story}", "FUNCTION"),
         "ops_approvals": ("ops/approvals", "FUNCTION"),
         "ops_approval": ("ops/approvals/{request}", "FUNCTION"),
         "ops_decide": ("ops/approvals/{request}", "FUNCTION"),
@@ -207,3 +209,17 @@ def test_health_tells_nothing_but_that_the_process_answers(invoke: Invoke) -> No
     answer = invoke("health", payloads.http("GET", "/api/health")).http
     assert answer is not None
     assert (answer.status, answer.body, _header(answer, "cache-control")) == (200, b"ok", "no-store")
+
+
+def test_report_of_a_check_is_a_page_and_json(browse: Browse) -> None:
+    page = browse(f"/checks/{seeds.QUARANTINED}")
+    assert (page.status, "What was asked" in page.body.decode()) == (200, True)
+    assert _header(page, "content-security-policy").startswith("default-src 'none'")
+    document = json.loads(browse(f"/checks/{seeds.QUARANTINED}", headers=JSON).body)
+    assert (document["verdict"], document["story"]) == ("failed", seeds.QUARANTINED)
+    assert f"/api/ops/checks/{seeds.QUARANTINED}?generation=1" in browse(f"/stories/{seeds.QUARANTINED}").body.decode()
+
+
+@pytest.mark.parametrize("path", ["/checks/0000000000000000", f"/checks/{seeds.BY_HAND}"])
+def test_story_without_a_check_has_no_report(browse: Browse, path: str) -> None:
+    assert browse(path).status == 404
