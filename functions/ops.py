@@ -80,7 +80,7 @@ def _story(story: str, asked: str, place: Place) -> Said:
         return _nothing(story, place)
     others = [each for each in find_stories(ledger, asked, ledger) if each != story]
     uri = settings().mlflow_tracking_uri
-    view = story_view(told, waiting=ledger.parked(), now=now, tracking_uri=uri)
+    view = story_view(told, waiting=ledger.parked(), now=now, tracking_uri=uri, read=ledger.story)
     return Said(page=story_page(view, place, now=now, others=others), document=story_document(view, others=others))
 
 

@@ -10,6 +10,7 @@ from shared import opened
 from shared.domain import facts as f
 from shared.domain import story as stories
 from shared.domain.description import BEGIN
+from shared.domain.fan_out import fan_outs
 from shared.domain.verdicts import RunResult, Verdict
 from shared.ports import Ledger
 from shared.settings import Settings
@@ -94,7 +95,7 @@ class Proof:
             self._of_scoring(told)
 
     def _of_scoring(self, told: Sequence[f.Fact]) -> None:
-        for fan_out in stories.fan_outs(told):
+        for fan_out in fan_outs(told):
             plan = fan_out.plan
             self.expect("the parts of the plan", plan.parts, ORIGINS)
             for part in plan.parts:

@@ -24,7 +24,9 @@ def story(options: argparse.Namespace, output: Output) -> int:
     if not found:
         raise NothingFound(f"'{visible(options.which)}' leads to no story; what does: {WHAT_LEADS}")
     told, others = ledger.story(found[0]), found[1:]
-    view = story_view(told, waiting=ledger.parked(), now=now, tracking_uri=settings.mlflow_tracking_uri)
+    view = story_view(
+        told, waiting=ledger.parked(), now=now, tracking_uri=settings.mlflow_tracking_uri, read=ledger.story
+    )
     output.show(
         table.story_text(view, output.terminal, now=now, others=others),
         story_document(view, others=others),

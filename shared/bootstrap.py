@@ -52,6 +52,7 @@ from shared.steps.follow_run import follow_run
 from shared.steps.judge_version import judge_version
 from shared.steps.keep_apart import release
 from shared.steps.plan_scoring import plan_scoring
+from shared.steps.plan_shard import plan_shard
 from shared.steps.reconcile import reconcile
 from shared.steps.roll_back import plan_rollback, roll_back
 from shared.steps.score_part import score_part
@@ -229,6 +230,7 @@ def wire(
                 clock=clock,
             ),
             c.PlanScoring: partial(plan_scoring, use_cases=use_cases, ledger=ledger, lake=lake, clock=clock),
+            c.PlanShard: partial(plan_shard, use_cases=use_cases, ledger=ledger, lake=lake, clock=clock),
             c.ScorePart: partial(
                 score_part,
                 use_cases=use_cases,

@@ -53,7 +53,7 @@ class Ledger(Protocol):
         """The facts of a story in the order they were recorded; empty when there is none."""
 
     def recent(self, limit: int) -> Sequence[StoryHead]:
-        """The stories whose first fact is newest, newest first."""
+        """The stories whose first fact is newest, newest first; shards are no stories of their own here."""
 
     def find(self, subject: str) -> Sequence[str]:
         """The stories that a file, run id or `model@version` leads to, newest first."""

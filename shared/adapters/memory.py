@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
+from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.commands import Command
 from shared.domain.facts import Fact
@@ -75,7 +76,7 @@ class MemoryLedger(MemoryNotes):
 
     def recent(self, limit: int) -> Sequence[StoryHead]:
         with self._lock:
-            heads = [head_of(list(facts.values())) for facts in self._facts.values()]
+            heads = [head_of(list(facts.values())) for key, facts in self._facts.items() if not identity.is_shard(key)]
         return list(reversed(heads))[:limit]
 
     def find(self, subject: str) -> Sequence[str]:

@@ -85,7 +85,7 @@ class SqliteLedger(SqliteNotes):
         with self._reading() as db:
             rows = db.execute(
                 "SELECT story, subject, first_at, last_at, last_kind, settled FROM heads"
-                " ORDER BY position DESC LIMIT ?",
+                " WHERE instr(story, '.') = 0 ORDER BY position DESC LIMIT ?",
                 (limit,),
             ).fetchall()
         return [

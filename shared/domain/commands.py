@@ -220,6 +220,24 @@ class UpdateEndpoint(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlanShard(Command):
+    """Cut one shard of a plan into its parts, and see whether it is done."""
+
+    queue = Queue.SCORINGS
+    use_case: str
+    plan: str
+    shard: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.plan, self.shard)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(story="0123456789abcdef", use_case="flight_delays", plan="0123456789ab", shard="0007")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScorePart(Command):
     """Score one part of a plan. It names the plan; the plan in the ledger says the rest."""
 
@@ -249,6 +267,7 @@ KINDS: dict[str, type[Command]] = {
         RollBack,
         PlanScoring,
         UpdateEndpoint,
+        PlanShard,
         ScorePart,
     )
 }

@@ -778,7 +778,11 @@ class VersionRolledBack(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringPlanned(Fact):
-    """Which parts will be scored, with model version and data version pinned."""
+    """Which parts will be scored, with model version and data version pinned.
+
+    Of many parts, shards are made: then `parts` names the shards, each of `shard_size` of the `total` parts, and each
+    shard has a story of its own with a plan of its own.
+    """
 
     plan: str
     model: str
@@ -788,10 +792,20 @@ class ScoringPlanned(Fact):
     gold: str
     part_by: str
     parts: tuple[str, ...]
+    use_case: str = ""
+    shard_size: int = 0
+    total: int = 0
 
     @property
     def key(self) -> str:
         return identity.fact_key(self.kind, self.plan)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many parts each of `parts` stands for."""
+        if not self.shard_size:
+            return (1,) * len(self.parts)
+        return tuple(min(self.shard_size, self.total - index * self.shard_size) for index in range(len(self.parts)))
 
     @classmethod
     def example(cls) -> Self:
@@ -811,7 +825,10 @@ class ScoringPlanned(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class PartFact(Fact):
-    """Something about one part of a plan; `generation` counts deliberate re-runs of the part."""
+    """Something about one part of a plan; `generation` counts deliberate re-runs of the part.
+
+    Where the part is a shard there is no single run: `job_run_id` is 0.
+    """
 
     plan: str
     part: str
@@ -824,7 +841,7 @@ class PartFact(Fact):
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        return (str(self.job_run_id),)
+        return (str(self.job_run_id),) if self.job_run_id else ()
 
 
 @dataclass(frozen=True, kw_only=True)

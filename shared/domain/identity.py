@@ -84,6 +84,26 @@ def plan_id(story: str, model: str, version: str, generation: int) -> str:
     return _digest("plan", story, model, version, str(generation))[:12]
 
 
+def shard_plan(plan: str, shard: str) -> str:
+    """The plan of one shard of a plan with many parts."""
+    return f"{plan}.{shard}"
+
+
+def story_of_plan(story: str, plan: str) -> str:
+    """Where the facts of a plan are: in its story, or, of a shard, in a story of the shard's own."""
+    return f"{story}.{plan}" if "." in plan else story
+
+
+def is_shard(story: str) -> bool:
+    """Is it the story of a shard, a share of another story's scoring?"""
+    return "." in story
+
+
+def whole_of(story: str) -> str:
+    """The story that a shard's story is a share of; any other is its own."""
+    return story.partition(".")[0]
+
+
 def fingerprint(content: str) -> str:
     """What a policy, suite or evidence document looked like when it was used: 12 hexadecimal digits."""
     return _digest("content", content)[:12]

@@ -1,12 +1,12 @@
 """Reading a story: where it stands, and what has to happen next."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain import facts as f
-from shared.domain import quarantine
-from shared.domain.commands import CheckBatch, Command, FollowRun, PlanScoring, ScorePart, StartTraining, UpdateEndpoint
+from shared.domain import identity, quarantine
+from shared.domain.commands import CheckBatch, Command, FollowRun, PlanScoring, StartTraining, UpdateEndpoint
+from shared.domain.fan_out import fan_outs, parts_outstanding
 from shared.domain.verdicts import RunResult, Verdict
 
 _OfGeneration = f.BatchChecked | f.TrainingStarted | f.TrainingFinished
@@ -38,7 +38,7 @@ def is_settled(story: Sequence[f.Fact]) -> bool:
     undecided = any(not is_decided(story, one.version) for one in of_kind(story, f.VersionRegistered))
     if undecided or _is_training_open(story) or quarantine.open_release(story):
         return False
-    if in_production(story):
+    if in_production(story) or _is_shard(story):
         plans = fan_outs(story)
         return bool(plans) and plans[-1].is_settled and endpoint_to_come(story) is None
     if finished := newest(story, f.TrainingFinished):
@@ -48,6 +48,10 @@ def is_settled(story: Sequence[f.Fact]) -> bool:
         return True
     over = last(story, f.DataQuarantined) or last(story, f.DataSuperseded)
     return not last(story, f.DataCommitted) and bool(over or not last(story, f.DataArrived))
+
+
+def _is_shard(story: Sequence[f.Fact]) -> bool:
+    return bool(story) and identity.is_shard(story[0].story)
 
 
 def _is_training_open(story: Sequence[f.Fact]) -> bool:
@@ -78,60 +82,9 @@ def is_decided(story: Sequence[f.Fact], version: str) -> bool:
 
 
 def use_case_of(story: Sequence[f.Fact]) -> str:
-    """The use case, where an arrival or a rollback started the story, else ""."""
-    began = last(story, f.DataArrived) or last(story, f.VersionRolledBack)
+    """The use case, where an arrival or a rollback started the story, or its scoring is planned, else ""."""
+    began = last(story, f.DataArrived) or last(story, f.VersionRolledBack) or last(story, f.ScoringPlanned)
     return began.use_case if began else ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FanOut:
-    """A scoring plan and how far its parts have come."""
-
-    plan: f.ScoringPlanned
-    started: dict[str, f.PartStarted]
-    scored: dict[str, f.PartScored]
-    failed: dict[str, f.PartFailed]
-    finished: f.ScoringFinished | None
-
-    @property
-    def is_complete(self) -> bool:
-        """Is every part in gold?"""
-        return all(part in self.scored for part in self.plan.parts)
-
-    @property
-    def is_settled(self) -> bool:
-        """Is every part in gold and that recorded, or is what is not in gold a person's to look at?"""
-        if self.is_complete:
-            return self.finished is not None or not self.plan.parts
-        return all(part in self.scored or self._failed_for_good(part) for part in self.plan.parts)
-
-    def _failed_for_good(self, part: str) -> bool:
-        started, failed = self.started.get(part), self.failed.get(part)
-        return bool(failed and failed.final and (started is None or failed.generation >= started.generation))
-
-    @property
-    def rows(self) -> int:
-        """The rows of the parts that are in gold."""
-        return sum(one.rows for one in self.scored.values())
-
-
-def fan_outs(story: Sequence[f.Fact]) -> list[FanOut]:
-    """Every plan of the story, oldest first by its own time; of each part the newest generation."""
-    return [
-        FanOut(
-            plan=plan,
-            started=_by_part(story, f.PartStarted, plan),
-            scored=_by_part(story, f.PartScored, plan),
-            failed=_by_part(story, f.PartFailed, plan),
-            finished=next((one for one in of_kind(story, f.ScoringFinished) if one.plan == plan.plan), None),
-        )
-        for plan in sorted(of_kind(story, f.ScoringPlanned), key=lambda plan: (plan.at, plan.plan))
-    ]
-
-
-def _by_part[Kind: f.PartFact](story: Sequence[f.Fact], kind: type[Kind], plan: f.ScoringPlanned) -> dict[str, Kind]:
-    of_plan = (one for one in of_kind(story, kind) if one.plan == plan.plan)
-    return {one.part: one for one in sorted(of_plan, key=lambda one: one.generation)}
 
 
 def outstanding(story: Sequence[f.Fact], use_case: str, *, cause: str) -> list[Command]:
@@ -145,6 +98,10 @@ def outstanding(story: Sequence[f.Fact], use_case: str, *, cause: str) -> list[C
 
 
 def _next(story: Sequence[f.Fact], use_case: str, cause: str) -> Iterator[Command]:
+    if _is_shard(story):
+        for shard in fan_outs(story):
+            yield from parts_outstanding(shard, use_case, cause)
+        return
     arrived = last(story, f.DataArrived)
     if arrived and (released := quarantine.open_release(story)):
         yield check_of(arrived, cause=cause, generation=released.generation)
@@ -213,31 +170,12 @@ def _scoring(
     story: Sequence[f.Fact], use_case: str, promoted: f.VersionPromoted | f.VersionRolledBack, cause: str
 ) -> Iterator[Command]:
     plans = fan_outs(story)
-    if not plans:
+    if plans:
+        yield from parts_outstanding(plans[-1], use_case, cause)
+    else:
         yield PlanScoring(
             story=promoted.story, cause=cause, use_case=use_case, model=promoted.model, version=promoted.version
         )
-        return
-    fan_out = plans[-1]
-    for part in fan_out.plan.parts:
-        if part in fan_out.scored:
-            continue
-        started, failed = fan_out.started.get(part), fan_out.failed.get(part)
-        if started is None or (failed and not failed.final and failed.generation >= started.generation):
-            yield ScorePart(
-                story=promoted.story,
-                cause=cause,
-                use_case=use_case,
-                plan=fan_out.plan.plan,
-                part=part,
-                generation=(failed.generation + 1) if failed else 1,
-            )
-        elif not failed or failed.generation < started.generation:
-            yield FollowRun(
-                story=promoted.story, cause=cause, workspace=started.workspace, job_run_id=started.job_run_id
-            )
-    if fan_out.is_complete and (one := next(iter(fan_out.started.values()), None)):
-        yield FollowRun(story=promoted.story, cause=cause, workspace=one.workspace, job_run_id=one.job_run_id)
 
 
 def idle_for(story: Sequence[f.Fact], now: datetime) -> timedelta:

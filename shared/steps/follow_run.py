@@ -1,12 +1,15 @@
 """A run may have ended: read it, and record how."""
 
+from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.commands import Command, FollowRun, ScorePart
-from shared.domain.facts import PartFailed, PartScored, PartStarted, ScoringFinished, TrainingFinished, TrainingStarted
-from shared.domain.story import MAX_GENERATIONS, FanOut
+from shared.domain.facts import PartFailed, PartScored, PartStarted, ScoringPlanned, TrainingFinished, TrainingStarted
+from shared.domain.fan_out import plan_in
+from shared.domain.story import MAX_GENERATIONS
 from shared.domain.verdicts import RunResult
 from shared.errors import Down
-from shared.ports import Clock, Jobs, Lake, Ledger, Run
+from shared.ports import Clock, Commit, Jobs, Lake, Ledger, Run
+from shared.steps.close_fan_out import close
 from shared.steps.decision import Decision
 
 
@@ -19,7 +22,8 @@ def follow_run(command: FollowRun, *, ledger: Ledger, jobs: Jobs, lake: Lake, cl
         run = jobs.run(command.workspace, command.job_run_id)
     except Down as error:
         return Decision(summary=f"run {command.job_run_id} is left to the sweep: {error}")
-    story = ledger.story(command.story or run.parameters.get("story", ""))
+    named = identity.story_of_plan(run.parameters.get("story", ""), run.parameters.get("plan", ""))
+    story = ledger.story(command.story or named)
     began = next(
         (
             fact
@@ -35,8 +39,8 @@ def follow_run(command: FollowRun, *, ledger: Ledger, jobs: Jobs, lake: Lake, cl
         return Decision(summary=f"run {command.job_run_id} still runs")
     if isinstance(began, TrainingStarted):
         return _training_ended(began, run, use_case=stories.use_case_of(story), ledger=ledger, clock=clock)
-    fan_out = next(one for one in stories.fan_outs(story) if one.plan.plan == began.plan)
-    return _part_ended(began, run, fan_out, stories.use_case_of(story), ledger=ledger, lake=lake, clock=clock)
+    plan = next(one for one in stories.of_kind(story, ScoringPlanned) if one.plan == began.plan)
+    return _part_ended(began, run, plan, stories.use_case_of(story), ledger=ledger, lake=lake, clock=clock)
 
 
 def _is_final(run: Run, generation: int) -> bool:
@@ -59,9 +63,8 @@ def _training_ended(began: TrainingStarted, run: Run, *, use_case: str, ledger: 
 
 
 def _part_ended(
-    began: PartStarted, run: Run, fan_out: FanOut, use_case: str, *, ledger: Ledger, lake: Lake, clock: Clock
+    began: PartStarted, run: Run, plan: ScoringPlanned, use_case: str, *, ledger: Ledger, lake: Lake, clock: Clock
 ) -> Decision:
-    plan = fan_out.plan
     if run.result is not RunResult.SUCCEEDED:
         failed = PartFailed(
             story=began.story,
@@ -82,7 +85,10 @@ def _part_ended(
             part=began.part,
             generation=began.generation + 1,
         )
-        return Decision(summary=f"part {began.part} {run.result}", send=() if failed.final else (again,))
+        if not failed.final:
+            return Decision(summary=f"part {began.part} {run.result}", send=(again,))
+        closed = _close(plan, lake.rows(plan.gold, plan.part_by, began.part), ledger=ledger, clock=clock)
+        return Decision(summary=f"part {began.part} {run.result}{closed}")
     gold = lake.rows(plan.gold, plan.part_by, began.part)
     scored = PartScored(
         story=began.story,
@@ -94,17 +100,13 @@ def _part_ended(
         rows=gold.rows,
     )
     ledger.record([scored])
-    # Read again after the record: of two last parts at once, at least one sees both.
-    complete = next(one for one in stories.fan_outs(ledger.story(began.story)) if one.plan.plan == began.plan)
-    if not complete.is_complete:
-        return Decision(summary=f"part {began.part}: {gold.rows} rows in {plan.gold}")
-    finished = ScoringFinished(
-        story=began.story,
-        at=clock.now(),
-        plan=began.plan,
-        gold=plan.gold,
-        gold_version=gold.delta_version,
-        rows=complete.rows,
-    )
-    ledger.record([finished])
-    return Decision(summary=f"scoring finished: {complete.rows} rows in {plan.gold}")
+    closed = _close(plan, gold, ledger=ledger, clock=clock)
+    return Decision(summary=f"part {began.part}: {gold.rows} rows in {plan.gold}{closed}")
+
+
+def _close(plan: ScoringPlanned, gold: Commit, *, ledger: Ledger, clock: Clock) -> str:
+    """Read again after the record: of two last parts at once, at least one sees both."""
+    fan_out = plan_in(ledger.story(plan.story), plan.plan)
+    if fan_out is None or not fan_out.is_over:
+        return ""
+    return f"; {close(fan_out, gold_version=gold.delta_version, ledger=ledger, clock=clock)}"

@@ -2,31 +2,33 @@
 
 from shared.domain import identity
 from shared.domain import story as stories
-from shared.domain.commands import PlanScoring, ScorePart
+from shared.domain.commands import PlanScoring
 from shared.domain.facts import DataCommitted, ScoringPlanned
+from shared.domain.fan_out import MOST_PARTS, SHARD_SIZE, plan_in, shards, start_of
 from shared.domain.usecase import UseCase, UseCases
+from shared.errors import Refused
 from shared.ports import Clock, Lake, Ledger
 from shared.steps.decision import Decision
 
 
 def plan_scoring(command: PlanScoring, *, use_cases: UseCases, ledger: Ledger, lake: Lake, clock: Clock) -> Decision:
-    """Record the plan before anything is sent; a repeat sends the parts that have not been started."""
+    """Record the plan before anything is sent; a repeat sends the parts that have not been started.
+
+    Of many parts, what is sent are shards. Raises Refused where there are too many.
+    """
     use_case = use_cases.named(command.use_case)
     plan_id = identity.plan_id(command.story, command.model, command.version, command.generation)
-    fan_out = _fan_out(ledger, command.story, plan_id)
+    fan_out = plan_in(ledger.story(command.story), plan_id)
     if fan_out is None:
         ledger.record([_plan(command, plan_id, use_case, ledger=ledger, lake=lake, clock=clock)])
-        fan_out = _fan_out(ledger, command.story, plan_id)
+        fan_out = plan_in(ledger.story(command.story), plan_id)
         assert fan_out is not None  # noqa: S101 - recorded above, for the type checker
     waiting = [part for part in fan_out.plan.parts if part not in fan_out.started and part not in fan_out.scored]
+    total, what = sum(fan_out.plan.counts), "shards" if fan_out.plan.shard_size else "of them"
     return Decision(
-        summary=f"plan {plan_id}: {len(fan_out.plan.parts)} parts of {fan_out.plan.table}, {len(waiting)} to send",
-        send=tuple(ScorePart(story=command.story, use_case=use_case.name, plan=plan_id, part=part) for part in waiting),
+        summary=f"plan {plan_id}: {total} parts of {fan_out.plan.table}, {len(waiting)} {what} to send",
+        send=tuple(start_of(fan_out, part, use_case.name) for part in waiting),
     )
-
-
-def _fan_out(ledger: Ledger, story: str, plan_id: str) -> stories.FanOut | None:
-    return next((one for one in stories.fan_outs(ledger.story(story)) if one.plan.plan == plan_id), None)
 
 
 def _plan(
@@ -36,6 +38,13 @@ def _plan(
     table, delta_version = use_case.data.table, committed.delta_version if committed else -1
     if delta_version < 0:  # a version that no arrival led to scores what is there now
         delta_version = lake.rows(table, use_case.scoring.part_by, "").delta_version
+    parts = lake.parts(table, delta_version, use_case.scoring.part_by)
+    if len(parts) > MOST_PARTS:
+        raise Refused(
+            f"{table} has {len(parts)} values of {use_case.scoring.part_by}, and a plan at most {MOST_PARTS} parts:"
+            " choose another scoring.part_by"
+        )
+    cut = shards(len(parts))
     return ScoringPlanned(
         story=command.story,
         at=clock.now(),
@@ -46,5 +55,8 @@ def _plan(
         delta_version=delta_version,
         gold=use_case.scoring.table,
         part_by=use_case.scoring.part_by,
-        parts=tuple(lake.parts(table, delta_version, use_case.scoring.part_by)),
+        parts=cut or tuple(parts),
+        use_case=use_case.name,
+        shard_size=SHARD_SIZE if cut else 0,
+        total=len(parts),
     )

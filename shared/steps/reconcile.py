@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.domain import people, slots
+from shared.domain import identity, people, slots
 from shared.domain import story as stories
 from shared.domain.commands import Command, EnforceSlot, JudgeVersion
 from shared.domain.facts import Fact
@@ -16,6 +16,9 @@ from shared.errors import DEAD_LETTERED, Poison, Transient
 from shared.ports import Approval, Approvals, Clock, Ledger, ParkedMessage, Parking, Registry
 from shared.steps.decision import Decision
 from shared.steps.enforce_slot import contest_of, is_told
+
+PARTS_AT_ONCE = 500
+"""How many parts of shards one sweep carries on."""
 
 
 def reconcile(
@@ -37,10 +40,13 @@ def reconcile(
     now = clock.now()
     cause = f"sweep-{now:%Y%m%dT%H%M%S}"
     send: list[Command] = []
+    parts: list[Command] = []
     for story_id in ledger.unsettled():
         story = ledger.story(story_id)
         if story and stories.idle_for(story, now) >= after:
-            send += stories.outstanding(story, stories.use_case_of(story), cause=cause)
+            carry_on = stories.outstanding(story, stories.use_case_of(story), cause=cause)
+            (parts if identity.is_shard(story_id) else send).extend(carry_on)
+    send += _turn(parts, now)
     trouble = ""
     for use_case in use_cases.all:
         try:
@@ -51,6 +57,14 @@ def reconcile(
     carried_on = tuple(command for command in send if not _waits_for_a_person(command, waiting))
     parked = f", {len(send) - len(carried_on)} wait in the parked list" if len(carried_on) < len(send) else ""
     return Decision(summary=f"sent {len(carried_on)} to carry on{parked}{trouble}", send=carried_on)
+
+
+def _turn(parts: Sequence[Command], now: datetime) -> Sequence[Command]:
+    """Of very many parts some, other ones at each sweep: most wait in their queue still, and none is kept waiting by
+    others that cannot be carried on.
+    """
+    start = int(now.timestamp()) * 7919 % len(parts) if len(parts) > PARTS_AT_ONCE else 0
+    return [*parts[start:], *parts[:start]][:PARTS_AT_ONCE]
 
 
 def _waits_for_a_person(command: Command, waiting: Sequence[ParkedMessage]) -> bool:

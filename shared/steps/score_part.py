@@ -1,9 +1,9 @@
 """One part of a plan becomes one run."""
 
 from shared.domain import identity
-from shared.domain import story as stories
 from shared.domain.commands import ScorePart
 from shared.domain.facts import PartStarted
+from shared.domain.fan_out import plan_in
 from shared.domain.usecase import UseCases
 from shared.errors import Down, Refused
 from shared.ports import Clock, Jobs, Lake, Ledger
@@ -26,8 +26,7 @@ def score_part(
     registry's address, for a workspace to which it is a remote one.
     """
     use_case = use_cases.named(command.use_case)
-    fan_outs = stories.fan_outs(ledger.story(command.story))
-    fan_out = next((one for one in fan_outs if one.plan.plan == command.plan), None)
+    fan_out = plan_in(ledger.story(command.story), command.plan)
     if fan_out is None or command.part not in fan_out.plan.parts:
         raise Refused(f"story {command.story} has no plan {command.plan} with a part {command.part!r}")
     started = fan_out.started.get(command.part)
@@ -35,7 +34,7 @@ def score_part(
         return Decision(summary=f"part {command.part} of plan {command.plan} was started before")
     plan = fan_out.plan
     parameters = {
-        "story": command.story,
+        "story": identity.whole_of(command.story),
         "use_case": use_case.name,
         "plan": plan.plan,
         "part": command.part,

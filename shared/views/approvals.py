@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.domain import facts as f
-from shared.domain import people
+from shared.domain import identity, people
 from shared.domain import story as stories
 from shared.domain.identity import model_at
 from shared.domain.people import Person, Standing, State
@@ -57,7 +57,8 @@ def request_view(ledger: Ledger, name: str, *, now: datetime, tracking_uri: str 
 
 def request_views(ledger: Ledger, *, now: datetime) -> Sequence[RequestView]:
     """Those that wait, newest first."""
-    found = (_of_story(ledger, story, now) for story in reversed(ledger.unsettled()))
+    open_ = [story for story in reversed(ledger.unsettled()) if not identity.is_shard(story)]
+    found = (_of_story(ledger, story, now) for story in open_)
     return [one for one in found if one and one.is_open]
 
 

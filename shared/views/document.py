@@ -10,6 +10,7 @@ from typing import Any
 from shared.domain import first_version
 from shared.domain.usecase import UseCase
 from shared.ports import ParkedMessage
+from shared.views.progress import Progress
 from shared.views.remedies import Remedy
 from shared.views.status import StatusView
 from shared.views.story import StoryView
@@ -25,6 +26,7 @@ def story_document(view: StoryView, *, others: Sequence[str] = ()) -> Document:
     """One story with its timeline. `others` are further stories that what was asked for leads to."""
     return {
         **story_line(view),
+        "scoring": _progress(view.progress) if view.progress else None,
         "remedies": [remedy_document(one) for one in view.remedies],
         "timeline": [
             {
@@ -38,6 +40,20 @@ def story_document(view: StoryView, *, others: Sequence[str] = ()) -> Document:
         ],
         "links": [{"name": one.name, "url": one.url} for one in view.links],
         "others": list(others),
+    }
+
+
+def _progress(progress: Progress) -> Document:
+    """How far the newest scoring has come, in parts."""
+    return {
+        "plan": progress.plan,
+        "parts": progress.parts,
+        "done": progress.done,
+        "running": progress.running,
+        "failed": progress.failed,
+        "waiting": progress.waiting,
+        "rows": progress.rows,
+        "seconds_left": _seconds(progress.left) if progress.left else None,
     }
 
 

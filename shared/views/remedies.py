@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.domain import facts as f
-from shared.domain import people, slots
+from shared.domain import identity, people, slots
 from shared.domain import story as stories
 from shared.domain.commands import Queue
 from shared.domain.identity import model_at
@@ -69,7 +69,8 @@ def _remedies(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> Iter
         yield _of_withheld(withheld)
     told = {(one.queue, one.message_id) for one in stories.of_kind(story, f.Parked)}
     for one in waiting:
-        if story and (one.correlation_id == story[0].story or (one.queue, one.message_id) in told):
+        of = one.correlation_id
+        if story and (story[0].story in {of, identity.whole_of(of)} or (one.queue, one.message_id) in told):
             yield of_parked(one)
 
 
@@ -107,6 +108,9 @@ def _advice(fact: f.Fact) -> tuple[str, tuple[str, ...]]:
     match fact:
         case f.TrainingFinished():
             return f"{_read(fact.job_run_id, fact.result)}, mend its cause, then land the file again", ()
+        case f.PartFailed(job_run_id=0):
+            shard = identity.story_of_plan(fact.story, identity.shard_plan(fact.plan, fact.part))
+            return "look at the story of the shard, which names the runs", ("story", shard)
         case f.PartFailed():
             read = _read(fact.job_run_id, fact.result)
             return f"{read}, and mend its cause: the next promotion scores every part again", ()

@@ -186,24 +186,30 @@ def _rolled_back(fact: f.VersionRolledBack) -> str:
 
 @sentence.register
 def _planned(fact: f.ScoringPlanned) -> str:
-    parts = _some(fact.parts, ", ", shown=8)
+    parts = "" if fact.shard_size else _some(fact.parts, ", ", shown=8)
     listed = f": {parts}" if parts else ""
+    if fact.shard_size:
+        listed = f", in {len(fact.parts)} shards"
     data = f"version {fact.delta_version} of {fact.table}"
-    return f"model version {fact.version} scores {data} in {many(len(fact.parts), 'part')} by {fact.part_by}{listed}"
+    return f"model version {fact.version} scores {data} in {many(sum(fact.counts), 'part')} by {fact.part_by}{listed}"
 
 
 @sentence.register
 def _part_started(fact: f.PartStarted) -> str:
+    if not fact.job_run_id:
+        return f"shard {fact.part} sent"
     return f"run {fact.job_run_id} in {fact.workspace} scores part {fact.part}{_again(fact.generation)}"
 
 
 @sentence.register
 def _part_scored(fact: f.PartScored) -> str:
-    return f"part {fact.part} scored, {many(fact.rows, 'row')}"
+    return f"{'part' if fact.job_run_id else 'shard'} {fact.part} scored, {many(fact.rows, 'row')}"
 
 
 @sentence.register
 def _part_failed(fact: f.PartFailed) -> str:
+    if not fact.job_run_id:
+        return f"shard {fact.part} {fact.result}: {fact.message}"
     return _ended(f"part {fact.part}: run {fact.job_run_id}", fact.result, fact.message, final=fact.final)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from shared.domain import identity
 from shared.notes import Dropped, Tally
 from shared.ports import Approvals, Ledger, ParkedMessage, Parking
 from shared.views.links import version_url
@@ -103,8 +104,8 @@ def status_view(
     """What the three say now."""
     waiting = parking.parked()
     recent = [head.story for head in ledger.recent(limit)]
-    unsettled = ledger.unsettled()
-    older = [*reversed(unsettled), *(one.correlation_id for one in waiting if one.correlation_id)]
+    unsettled = [story for story in ledger.unsettled() if not identity.is_shard(story)]
+    older = [*reversed(unsettled), *(identity.whole_of(one.correlation_id) for one in waiting if one.correlation_id)]
     told = {story: ledger.story(story) for story in dict.fromkeys([*recent, *older])}
     return StatusView(
         at=now,

@@ -1,6 +1,6 @@
 """One story as people look at it: where it stands, its timeline, and where to read on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from shared.domain.drift import Then
 from shared.domain.verdicts import Severity, Verdict
 from shared.ports import ParkedMessage
 from shared.views.links import Link, links_of
+from shared.views.progress import Progress, progress_of
 from shared.views.remedies import Remedy, remedies
 from shared.views.sentences import sentence
 from shared.views.states import State, attention, state_of
@@ -62,12 +63,21 @@ class StoryView:
     duration: timedelta
     timeline: tuple[Moment, ...]
     links: tuple[Link, ...]
+    progress: Progress | None = None
 
 
 def story_view(
-    story: Sequence[f.Fact], *, waiting: Sequence[ParkedMessage], now: datetime, tracking_uri: str = ""
+    story: Sequence[f.Fact],
+    *,
+    waiting: Sequence[ParkedMessage],
+    now: datetime,
+    tracking_uri: str = "",
+    read: Callable[[str], Sequence[f.Fact]] | None = None,
 ) -> StoryView:
-    """The view of a story's facts, of which there is at least one; `waiting` is the parked list."""
+    """The view of a story's facts, of which there is at least one; `waiting` is the parked list.
+
+    Where `read` gives the facts of other stories, the view says how far a scoring has come.
+    """
     began = story[0].at
     settled = stories.is_settled(story)
     own = [fact for fact in story if not isinstance(fact, f.PromotionReverted)] or story
@@ -82,9 +92,15 @@ def story_view(
         started=began,
         last=story[-1].at,
         duration=max((own[-1].at if settled else now) - began, timedelta(0)),
-        timeline=tuple(_moment(fact, began) for fact in story),
+        timeline=tuple(_moment(fact, began) for fact in story if not _is_of_shard(fact)),
         links=links_of(story, tracking_uri),
+        progress=progress_of(story, read, now=now) if read else None,
     )
+
+
+def _is_of_shard(fact: f.Fact) -> bool:
+    """Shards that begin and end well are hundreds: the progress counts them."""
+    return isinstance(fact, f.PartStarted | f.PartScored) and not fact.job_run_id
 
 
 def _moment(fact: f.Fact, began: datetime) -> Moment:

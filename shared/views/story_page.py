@@ -6,6 +6,7 @@ from datetime import datetime
 from shared.domain.verdicts import Severity
 from shared.views.html import Html, element
 from shared.views.page import WHILE_RUNNING, Place, attention, framed, state_sign
+from shared.views.progress import progress_text
 from shared.views.states import State
 from shared.views.status import Attention
 from shared.views.story import Moment, Note, StoryView
@@ -36,6 +37,7 @@ def story_page(view: StoryView, place: Place, *, now: datetime, others: Sequence
             "section",
             element("h1", name),
             element("p", state_sign(view.state), " · ", visible(" · ".join(about))),
+            *([element("p", progress_text(view.progress))] if view.progress else []),
             element("p", "story ", element("span", view.story, class_="id"), *_and_refreshing(place, seconds)),
             class_=f"verdict {look}",
         )

@@ -8,6 +8,7 @@ from shared.domain.verdicts import Severity, Verdict
 from shared.notes import Dropped
 from shared.ports import ParkedMessage
 from shared.views.document import use_case_line
+from shared.views.progress import progress_text
 from shared.views.remedies import Remedy, of_parked
 from shared.views.sentences import many
 from shared.views.states import State
@@ -55,6 +56,8 @@ def story_text(view: StoryView, terminal: Terminal, *, now: datetime, others: Se
         about[-1] = f"running for {span(view.duration)}, last heard of {ago(view.last, now)}"
     subject = terminal.paint(visible(view.subject) or view.story, "bold")
     lines = [f"{_state(view.state, terminal)}  {subject}", *wrapped(" · ".join(about), terminal, "dim")]
+    if view.progress:
+        lines += wrapped(progress_text(view.progress), terminal)
     if view.remedies:
         lines += ["", *_remedies([("", each) for each in view.remedies], terminal, now)]
     lines += ["", *(line for moment in view.timeline for line in _moment(moment, terminal))]

@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from shared.adapters.memory import MemoryLedger
 from shared.adapters.sqlite import SqliteLedger
+from shared.domain import identity
 from shared.domain.facts import KINDS, Fact
 from shared.domain.verdicts import RunResult
 from shared.errors import Conflict, Unreachable
@@ -25,6 +26,7 @@ from shared.notes import Entry
 from shared.ports import Approval, ParkedMessage
 
 AT = datetime(2026, 1, 31, 3, 0, tzinfo=UTC)
+SHARD = identity.story_of_plan("s1", identity.shard_plan("0123456789ab", "0000"))
 
 type AnyLedger = MemoryLedger | SqliteLedger
 
@@ -108,6 +110,18 @@ class LedgerContract(ABC):
         ledger.record([fact("DataQuarantined", "s2")])
         assert ledger.unsettled() == ["s1", "s3"]
         assert [head.settled for head in ledger.recent(3)] == [False, True, False]
+
+    def test_shard_is_listed_only_where_something_is_left_to_do(self, ledger: AnyLedger) -> None:
+        ledger.record([fact("DataArrived", "s1")])
+        ledger.record([fact("ScoringPlanned", SHARD, parts=("EWR", "JFK"))])
+        assert [head.story for head in ledger.recent(9)] == ["s1"]
+        assert ledger.unsettled() == ["s1", SHARD]
+        ledger.record([fact("PartStarted", SHARD, part="EWR"), fact("PartScored", SHARD, part="EWR")])
+        ledger.record([fact("PartStarted", SHARD, job_run_id=1003), fact("PartScored", SHARD, job_run_id=1003)])
+        assert ledger.find("1003") == [SHARD]
+        assert ledger.unsettled() == ["s1", SHARD]
+        ledger.record([fact("ScoringFinished", SHARD)])
+        assert ledger.unsettled() == ["s1"]
 
     def test_run_told_after_the_decision_leaves_the_story_settled(self, ledger: AnyLedger) -> None:
         """A version is judged while its run still ends: the order in which the two are told does not matter."""
@@ -231,7 +245,7 @@ def test_ledger_that_is_no_database_is_unreachable(tmp_path: Path) -> None:
         SqliteLedger(tmp_path / "ledger.db")
 
 
-STORIES = st.sampled_from(["s1", "s2", "s3"])
+STORIES = st.sampled_from(["s1", "s2", "s3", SHARD])
 TIMES = st.integers(0, 10_000).map(lambda minutes: AT + timedelta(minutes=minutes))
 
 
@@ -330,7 +344,7 @@ class TwoLedgers(RuleBasedStateMachine):
 
     @invariant()
     def both_say_the_same(self) -> None:
-        self.both(lambda ledger: [ledger.story(story) for story in ("s1", "s2", "s3")])
+        self.both(lambda ledger: [ledger.story(story) for story in ("s1", "s2", "s3", SHARD)])
         self.both(lambda ledger: ledger.unsettled())
         self.both(lambda ledger: ledger.recent(9))
         self.both(lambda ledger: ledger.parked())

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from shared.domain import facts as f
 from shared.domain import story as stories
 from shared.domain.commands import CheckBatch, Command, FollowRun, PlanScoring, ScorePart, StartTraining
+from shared.domain.fan_out import fan_outs
 from shared.domain.verdicts import RunResult, Verdict
 
 ARRIVED, CHECKED, COMMITTED = f.DataArrived.example(), f.BatchChecked.example(), f.DataCommitted.example()
@@ -216,12 +217,12 @@ def test_fan_out_counts_the_newest_generation_of_each_part_and_only_its_own() ->
         scored("JFK"),
         scored("EWR"),
     ]
-    first, second = stories.fan_outs(facts)
+    first, second = fan_outs(facts)
     assert (first.plan, second.plan) == (PLANNED, other)
     assert (first.rows, second.rows) == (200, 7)
     assert first.started["JFK"].generation == 2
     assert not first.is_complete
-    assert stories.fan_outs([*facts, scored("LGA")])[0].is_complete
+    assert fan_outs([*facts, scored("LGA")])[0].is_complete
 
 
 def test_idle_since_its_newest_fact() -> None:

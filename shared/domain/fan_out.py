@@ -1,0 +1,131 @@
+"""A scoring plan and how far its parts have come.
+
+A plan of many parts is cut into shards. A shard is a story of its own, so that whoever records the end of one part
+reads the facts of a shard, and not those of ten thousand parts; for the plan of the whole, a shard is one part.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from shared.domain import facts as f
+from shared.domain.commands import Command, FollowRun, PlanShard, ScorePart
+
+SHARDED_ABOVE = 200
+"""Parts that one story holds; more are cut into shards."""
+
+SHARD_SIZE = 32
+
+MOST_PARTS = 20_000
+"""Parts of one plan. Databricks starts about 10,000 runs an hour."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FanOut:
+    """A scoring plan and how far its parts have come."""
+
+    plan: f.ScoringPlanned
+    started: dict[str, f.PartStarted]
+    scored: dict[str, f.PartScored]
+    failed: dict[str, f.PartFailed]
+    finished: f.ScoringFinished | None
+
+    @property
+    def is_complete(self) -> bool:
+        """Is every part in gold?"""
+        return all(part in self.scored for part in self.plan.parts)
+
+    @property
+    def is_settled(self) -> bool:
+        """Is every part in gold and that recorded, or is what is not in gold a person's to look at?"""
+        if self.is_complete:
+            return self.finished is not None or not self.plan.parts
+        return self.is_over
+
+    @property
+    def is_over(self) -> bool:
+        """Is every part in gold, or failed for good?"""
+        return all(part in self.scored or self.failed_for_good(part) for part in self.plan.parts)
+
+    def generation(self, part: str) -> int:
+        """Of its newest run; 0 where none was started."""
+        started = self.started.get(part)
+        return started.generation if started else 0
+
+    def failed_for_good(self, part: str) -> bool:
+        """Did its newest run fail, and nobody runs it again?"""
+        failed = self.failed.get(part)
+        return bool(failed and failed.final and failed.generation >= self.generation(part))
+
+    @property
+    def rows(self) -> int:
+        """The rows of the parts that are in gold."""
+        return sum(one.rows for one in self.scored.values())
+
+
+def fan_outs(story: Sequence[f.Fact]) -> list[FanOut]:
+    """Every plan of the story, oldest first by its own time; of each part the newest generation."""
+    return [
+        FanOut(
+            plan=plan,
+            started=_by_part(story, f.PartStarted, plan),
+            scored=_by_part(story, f.PartScored, plan),
+            failed=_by_part(story, f.PartFailed, plan),
+            finished=next((one for one in _of_kind(story, f.ScoringFinished) if one.plan == plan.plan), None),
+        )
+        for plan in sorted(_of_kind(story, f.ScoringPlanned), key=lambda plan: (plan.at, plan.plan))
+    ]
+
+
+def plan_in(story: Sequence[f.Fact], plan: str) -> FanOut | None:
+    """The plan of that id, if the story has it."""
+    return next((one for one in fan_outs(story) if one.plan.plan == plan), None)
+
+
+def _by_part[Kind: f.PartFact](story: Sequence[f.Fact], kind: type[Kind], plan: f.ScoringPlanned) -> dict[str, Kind]:
+    of_plan = (one for one in _of_kind(story, kind) if one.plan == plan.plan)
+    return {one.part: one for one in sorted(of_plan, key=lambda one: one.generation)}
+
+
+def _of_kind[Kind: f.Fact](story: Sequence[f.Fact], kind: type[Kind]) -> list[Kind]:
+    return [fact for fact in story if isinstance(fact, kind)]
+
+
+def shards(parts: int) -> tuple[str, ...]:
+    """The names of the shards of so many parts; none where they fit one story."""
+    count = -(-parts // SHARD_SIZE) if parts > SHARDED_ABOVE else 0
+    return tuple(f"{index:04}" for index in range(count))
+
+
+def of_shard(parts: Sequence[str], shard: str, size: int) -> tuple[str, ...]:
+    """The shard's share of all parts."""
+    return tuple(parts[int(shard) * size : (int(shard) + 1) * size])
+
+
+def start_of(fan_out: FanOut, part: str, use_case: str, *, cause: str = "") -> Command:
+    """The command that starts a part which was never started, or lost."""
+    plan, failed = fan_out.plan, fan_out.failed.get(part)
+    if plan.shard_size:
+        return PlanShard(story=plan.story, cause=cause, use_case=use_case, plan=plan.plan, shard=part)
+    generation = failed.generation + 1 if failed else 1
+    return ScorePart(story=plan.story, cause=cause, use_case=use_case, plan=plan.plan, part=part, generation=generation)
+
+
+def parts_outstanding(fan_out: FanOut, use_case: str, cause: str) -> Iterator[Command]:
+    """What would carry the parts on. A shard that has begun carries itself on: it is only asked whether it is done."""
+    plan = fan_out.plan
+    for part in plan.parts:
+        if part in fan_out.scored:
+            continue
+        started, failed = fan_out.started.get(part), fan_out.failed.get(part)
+        if started is None or (failed and not failed.final and failed.generation >= started.generation):
+            yield start_of(fan_out, part, use_case, cause=cause)
+        elif not failed or failed.generation < started.generation:
+            yield _look_at(fan_out, started, use_case, cause)
+    if fan_out.is_complete and (one := next(iter(fan_out.started.values()), None)):
+        yield _look_at(fan_out, one, use_case, cause)
+
+
+def _look_at(fan_out: FanOut, started: f.PartStarted, use_case: str, cause: str) -> Command:
+    if fan_out.plan.shard_size:
+        return start_of(fan_out, started.part, use_case, cause=cause)
+    return FollowRun(story=started.story, cause=cause, workspace=started.workspace, job_run_id=started.job_run_id)
