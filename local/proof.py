@@ -203,7 +203,7 @@ class Proof:
     def of_endpoint(self, story: str, endpoint: str, *, part: str = "JFK", rows: int = 5) -> str:
         """The endpoint serves the version, and predicts for silver rows what gold has for them; what it says."""
         told = self._ledger.story(story)
-        served, plan = stories.last(told, f.EndpointUpdated), stories.fan_outs(told)[-1].plan
+        served, plan = stories.last(told, f.EndpointUpdated), fan_outs(told)[-1].plan
         self.expect(f"the version that {endpoint} serves", served and served.version, plan.version)
         of_part = [("origin", "=", part)]
         gold = self._table(plan.gold).to_pyarrow_table(filters=of_part).to_pandas()
