@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ops import acting, approving, checking, gate, reading, slots, webhooks
+from ops import acting, approving, checking, gate, jobs, reading, slots, webhooks
 from ops.data_commands import add_data_commands
 from ops.output import Output
 from ops.source import NothingFound
@@ -116,6 +116,7 @@ def parser() -> argparse.ArgumentParser:
     _slots(commands, command)
     _gate(commands, command)
     _webhooks(commands, command)
+    _jobs(commands, command)
     add_data_commands(commands, command)
 
     usecase = commands.add_parser("usecase", help="work on use cases", description="Work on use cases.")
@@ -237,6 +238,22 @@ def _webhooks(commands: _Group, command: Callable[..., _Parser]) -> None:
         well="0 all were taken; 1 some were not",
     )
     tested.set_defaults(run=webhooks.test)
+
+
+def _jobs(commands: _Group, command: Callable[..., _Parser]) -> None:
+    """The jobs in the workspaces."""
+    group = commands.add_parser(
+        "jobs", help="work on the jobs in the workspaces", description="Work on the jobs in the workspaces."
+    )
+    of_jobs = group.add_subparsers(dest="of_jobs", metavar="COMMAND", required=True)
+    connect = command(
+        of_jobs,
+        "connect",
+        description="have the use cases' jobs, in every workspace, tell the app when a run ended",
+        well="0 they do; 1 a job is missing",
+    )
+    connect.add_argument("--url", required=True, metavar="URL", help="https://APP/api/job-notification")
+    connect.set_defaults(run=jobs.connect)
 
 
 def _time(text: str) -> datetime:

@@ -21,6 +21,18 @@ def ensure_jobs(settings: Settings, jobs: Mapping[str, Mapping[str, Any]], notif
     return made
 
 
+def connect_jobs(settings: Settings, names: Sequence[str], notify: str) -> dict[str, list[str]]:
+    """Have the jobs of every workspace tell us at the address when a run ended; by workspace, the jobs it lacks."""
+    user, password = settings.job_notification_user, settings.job_notification_password.get_secret_value()
+    missing: dict[str, list[str]] = {}
+    for name, reached in settings.workspaces.items():
+        client = databricks.connect(*reached)
+        with databricks.reported(f"workspace {name}"):
+            destination = databricks.ensure_notification(client, f"{notify}?workspace={name}", user, password)
+            missing[name] = databricks.notify(client, names, destination)
+    return missing
+
+
 def ensure_webhook(settings: Settings, url: str) -> str:
     """Create the registry's webhook to us, or bring it to this address and secret; its id, the same over repeats."""
     return mlflow_webhooks.ensure(settings.mlflow_tracking_uri, url, settings.secrets_of(Dialect.MLFLOW)[0])

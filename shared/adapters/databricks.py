@@ -1,7 +1,7 @@
 """A Databricks workspace through databricks-sdk: Jobs 2.2."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -176,6 +176,22 @@ def ensure_jobs(client: "WorkspaceClient", jobs: dict[str, dict[str, Any]]) -> d
             answer: Any = client.api_client.do("POST", "/api/2.2/jobs/create", body=settings)
             ids[name] = int(answer["job_id"])
     return ids
+
+
+def notify(client: "WorkspaceClient", names: Sequence[str], destination: str) -> list[str]:
+    """Have each job tell the destination when a run of it ended; the names of those that are not there."""
+    from databricks.sdk.service.jobs import JobSettings, Webhook, WebhookNotifications
+
+    to_us = [Webhook(id=destination)]
+    missing: list[str] = []
+    for name in names:
+        found = [each.job_id for each in client.jobs.list(name=name) if each.job_id is not None]
+        if not found:
+            missing.append(name)
+        for job_id in found:
+            told = JobSettings(webhook_notifications=WebhookNotifications(on_success=to_us, on_failure=to_us))
+            client.jobs.update(job_id, new_settings=told)
+    return missing
 
 
 NOTIFICATION = "sluice"

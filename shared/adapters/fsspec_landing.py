@@ -37,6 +37,8 @@ class FsspecLanding:
             raise Refused(f"{url} leads out of the landing area")
         filesystem, root = self._storage.filesystem(self._root)
         source = f"{root}/{relative}"
+        if "file" in filesystem.protocol and not Path(source).resolve().is_relative_to(Path(root).resolve()):
+            raise Refused(f"{url} is a link that leads out of the landing area")
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / relative.name
             try:

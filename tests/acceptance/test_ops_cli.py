@@ -381,6 +381,7 @@ COMMANDS = [
     ["reject"],
     *(["webhooks", word] for word in ("ensure", "list", "test")),
     ["usecase", "check"],
+    ["jobs", "connect"],
     *(["gate", word] for word in ("explain", "simulate", "check")),
 ]
 

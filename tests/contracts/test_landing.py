@@ -98,6 +98,18 @@ def test_nothing_else_is_read(landing: FsspecLanding, root: Path, url: str) -> N
         pass
 
 
+def test_a_link_that_leads_out_is_not_followed(landing: FsspecLanding, root: Path) -> None:
+    etag = land(root, "a.csv")
+    (root / "link.csv").symlink_to(root.parent / "secret.txt")
+    (root / "folder").symlink_to(root.parent)
+    for name in ("link.csv", "folder/secret.txt"):
+        with pytest.raises(Refused, match="leads out"), landing.fetch(f"{URL}/{name}", etag):
+            pass
+    (root / "inside.csv").symlink_to(root / "a.csv")
+    with landing.fetch(f"{URL}/inside.csv", etag) as file:
+        assert file is not None
+
+
 class Etags(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
     """As a blob container: every file has an ETag of the store's own, in quotes."""
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -177,3 +179,32 @@ def test_alerts_look_for_what_the_code_says() -> None:
     assert [text for text in texts if text not in sources] == []
     names = [name for each in queries for name in re.findall(r'operation_Name == "(\w+)"', each)]
     assert [name for name in names if f'function_name("{name}")' not in functions] == []
+
+
+def test_settings_of_the_deployed_app_are_fetched(tmp_path: Path) -> None:
+    """With stand-ins for azd and az: references to the vault are followed, the identity's own settings left out."""
+    listed = [
+        {"name": "LANDING_URL", "value": "https://lake.example/landing"},
+        {
+            "name": "OPS_FORM_SECRET",
+            "value": "@Microsoft.KeyVault(SecretUri=https://kv-x.vault.azure.net/secrets/ops-form-secret)",
+        },
+        {"name": "AZURE_CLIENT_ID", "value": "0000"},
+    ]
+    said = json.dumps(listed).replace("'", "")
+    for name, script in {
+        "azd": 'echo "the-$3"',
+        "az": f"""case "$1 $6 $8" in "keyvault "*) echo "secret of $5 $7";; *) echo '{said}';; esac""",
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    command = [sys.executable, str(INFRA / "fetch_settings.py")]
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == {
+        "Values": {"LANDING_URL": "https://lake.example/landing", "OPS_FORM_SECRET": "secret of kv-x ops-form-secret"}
+    }
+    (tmp_path / "azd").unlink()
+    failed = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert failed.returncode == 1
+    assert "az login" in failed.stderr
