@@ -247,6 +247,7 @@ def wire(
             use_cases=use_cases,
             ledger=ledger,
             tally=tally,
+            journals=journals,
             clock=clock,
         ),
         reconcile=partial(
@@ -256,6 +257,7 @@ def wire(
             approvals=approvals,
             parking=parking,
             registry=registry,
+            journals=journals,
             clock=clock,
             after=settings.reconcile_after,
         ),

@@ -10,6 +10,7 @@ usecases/flight_delays/
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from shared.data_sections import RetrainSection
+from shared.data_sections import RetrainSection, Span, span_of
 from shared.domain.patterns import common_name
 from shared.domain.usecase import (
     DataSpec,
@@ -46,6 +47,8 @@ class _Data(Section):
     null_values: list[str] = Field(default=[""])
     quarantine: QuarantineKind = QuarantineKind.BATCH
     quarantine_at_most_percent: Decimal = Field(default=Decimal(10), gt=0, lt=100)
+    every: Span | None = None
+    grace: Span | None = None
 
 
 class _Training(Section):
@@ -149,6 +152,7 @@ def load_one(folder: Path) -> UseCase:
         faults.append(f"{folder / 'features.py'}: it is not there: write what the model learns from into it")
     if faults or gate is None:
         raise Misconfigured("\n".join(faults))
+    every = span_of(main.data.every) if main.data.every else None
     return UseCase(
         name=main.name,
         folder=str(folder.resolve()),
@@ -161,6 +165,8 @@ def load_one(folder: Path) -> UseCase:
             null_values=tuple(main.data.null_values),
             quarantine=main.data.quarantine,
             quarantine_at_most_percent=main.data.quarantine_at_most_percent,
+            every=every,
+            grace=span_of(main.data.grace) if main.data.grace else (every or timedelta()) / 10,
         ),
         training=TrainingSpec(job=main.training.job, model=main.training.model),
         gate=main.gate.spec(*gate),

@@ -273,6 +273,49 @@ class DataSuperseded(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DataMissing(Fact):
+    """Data that the use case expects every `every_seconds` did not come: so many periods since the last arrival. The
+    silence has a story of its own.
+    """
+
+    use_case: str
+    since: datetime
+    every_seconds: int
+    period: int
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, str(self.period))
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return (f"{self.use_case}/no-data",)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            use_case="flight_delays",
+            since=datetime(2026, 1, 29, 3, 0, tzinfo=UTC),
+            every_seconds=86_400,
+            period=2,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataResumed(Fact):
+    """Data came again, in the story `arrived`; empty where the use case does not expect any more."""
+
+    use_case: str
+    arrived: str
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(story=_EXAMPLE_STORY, at=_EXAMPLE_TIME, use_case="flight_delays", arrived="fedcba9876543210")
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingSkipped(Fact):
     """The use case's retrain policy lets no training follow. `reason` is no-drift, cool-down, at-once or budget."""
 
@@ -1022,6 +1065,8 @@ KINDS: dict[str, type[Fact]] = {
         RowsQuarantined,
         QuarantineReleased,
         DataSuperseded,
+        DataMissing,
+        DataResumed,
         TrainingSkipped,
         TrainingStarted,
         TrainingFinished,

@@ -28,6 +28,11 @@ def story_of_version(model: str, version: str) -> str:
     return _digest("version", model, version)[:16]
 
 
+def story_of_silence(use_case: str, since: str) -> str:
+    """The story of data that did not come since an arrival."""
+    return _digest("silence", use_case, since)[:16]
+
+
 def story_of_rollback(model: str, slot: str, etag: str, version: str) -> str:
     """The story of a rollback: to one version, from one approval."""
     return _digest("rollback", model, slot, etag, version)[:16]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from shared.domain import facts as f
-from shared.domain import identity, quarantine
+from shared.domain import identity, quarantine, silence
 from shared.domain.commands import CheckBatch, Command, FollowRun, PlanScoring, StartTraining, UpdateEndpoint
 from shared.domain.fan_out import fan_outs, parts_outstanding
 from shared.domain.verdicts import RunResult, Verdict
@@ -36,7 +36,7 @@ def is_settled(story: Sequence[f.Fact]) -> bool:
     after its version was decided.
     """
     undecided = any(not is_decided(story, one.version) for one in of_kind(story, f.VersionRegistered))
-    if undecided or _is_training_open(story) or quarantine.open_release(story):
+    if undecided or _is_training_open(story) or quarantine.open_release(story) or silence.open_silence(story):
         return False
     if in_production(story) or _is_shard(story):
         plans = fan_outs(story)
@@ -82,8 +82,9 @@ def is_decided(story: Sequence[f.Fact], version: str) -> bool:
 
 
 def use_case_of(story: Sequence[f.Fact]) -> str:
-    """The use case, where an arrival or a rollback started the story, or its scoring is planned, else ""."""
-    began = last(story, f.DataArrived) or last(story, f.VersionRolledBack) or last(story, f.ScoringPlanned)
+    """The use case, where an arrival, a rollback or a silence began the story, or its scoring is planned, else ""."""
+    began = last(story, f.DataArrived) or last(story, f.VersionRolledBack)
+    began = began or last(story, f.DataMissing) or last(story, f.ScoringPlanned)
     return began.use_case if began else ""
 
 

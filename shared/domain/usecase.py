@@ -28,7 +28,8 @@ class DataSpec:
 
     `arrives` is a pattern of container/path; `columns` gives the type of a column where the file's own look would not
     do; `expectations` is the text of the suite; `table` is relative to the lake. Where more than
-    `quarantine_at_most_percent` of the rows are bad, the whole batch is.
+    `quarantine_at_most_percent` of the rows are bad, the whole batch is. `every` says how often data is expected, and
+    `grace` how late it may be.
     """
 
     arrives: str
@@ -39,6 +40,8 @@ class DataSpec:
     null_values: Sequence[str] = ("",)
     quarantine: QuarantineKind = QuarantineKind.BATCH
     quarantine_at_most_percent: Decimal = Decimal(10)
+    every: timedelta | None = None
+    grace: timedelta = timedelta()
 
 
 @dataclass(frozen=True, kw_only=True)

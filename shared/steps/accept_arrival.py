@@ -3,14 +3,22 @@
 from shared.domain import identity, story
 from shared.domain.arrival import BlobCreated, Dropping, whose
 from shared.domain.facts import DataArrived
+from shared.domain.silence import arrivals_of, number_of
 from shared.domain.usecase import UseCases
-from shared.notes import Tally
+from shared.notes import Entry, Journals, Tally
 from shared.ports import Clock, Ledger
 from shared.steps.decision import Decision
 
 
 def accept_arrival(
-    blob: BlobCreated, *, landing_url: str, use_cases: UseCases, ledger: Ledger, tally: Tally, clock: Clock
+    blob: BlobCreated,
+    *,
+    landing_url: str,
+    use_cases: UseCases,
+    ledger: Ledger,
+    tally: Tally,
+    journals: Journals,
+    clock: Clock,
 ) -> Decision:
     """Record the arrival once and ask for its check; drop what is no arrival, counting why."""
     use_case = whose(blob, landing_url, use_cases)
@@ -27,6 +35,16 @@ def accept_arrival(
         size=blob.size,
     )
     (first,) = ledger.record([arrived])
+    if use_case.data.every:
+        known = arrived if first else story.last(ledger.story(arrived.story), DataArrived) or arrived
+        _note(known, journals)
     if not first and len(ledger.story(arrived.story)) > 1:
         return Decision(summary=f"{blob.file} at {blob.etag} arrived before: story {arrived.story} goes on")
     return Decision(summary=f"{blob.file} arrived: story {arrived.story}", send=(story.check_of(arrived),))
+
+
+def _note(arrived: DataArrived, journals: Journals) -> None:
+    """For the sweep, which looks whether data comes as often as it should; a repeat notes the same."""
+    number = number_of(arrived.at)
+    scope = arrivals_of(arrived.use_case)
+    journals.note(Entry(scope=scope, number=number, name=arrived.story, story=arrived.story, at=arrived.at))

@@ -7,15 +7,17 @@ from datetime import datetime, timedelta
 from shared.domain import identity, people, slots
 from shared.domain import story as stories
 from shared.domain.commands import Command, EnforceSlot, JudgeVersion
-from shared.domain.facts import Fact
+from shared.domain.facts import DataMissing, Fact
 from shared.domain.identity import model_at
 from shared.domain.people import State
 from shared.domain.story import MAX_GENERATIONS
 from shared.domain.usecase import Enforcement, UseCase, UseCases
 from shared.errors import DEAD_LETTERED, Poison, Transient
+from shared.notes import Journals
 from shared.ports import Approval, Approvals, Clock, Ledger, ParkedMessage, Parking, Registry
 from shared.steps.decision import Decision
 from shared.steps.enforce_slot import contest_of, is_told
+from shared.steps.watch_arrivals import end_unknown, watch_arrivals
 
 PARTS_AT_ONCE = 500
 """How many parts of shards one sweep carries on."""
@@ -28,10 +30,12 @@ def reconcile(
     approvals: Approvals,
     parking: Parking,
     registry: Registry,
+    journals: Journals,
     clock: Clock,
     after: timedelta,
 ) -> Decision:
-    """Send what carries on each story that was idle for `after`, each version nobody decided, each slot that moved.
+    """Send what carries on each story that was idle for `after`, each version nobody decided, each slot that moved;
+    record where data is missing.
 
     Every sweep has its time in its message ids, so that the broker does not take it for the one before. A registry
     that does not answer, or refuses, keeps nothing else from being swept. What waits in the parked list is not sent
@@ -41,18 +45,23 @@ def reconcile(
     cause = f"sweep-{now:%Y%m%dT%H%M%S}"
     send: list[Command] = []
     parts: list[Command] = []
+    silences: list[Sequence[Fact]] = []
     for story_id in ledger.unsettled():
         story = ledger.story(story_id)
-        if story and stories.idle_for(story, now) >= after:
+        if stories.last(story, DataMissing):
+            silences.append(story)
+        elif story and stories.idle_for(story, now) >= after:
             carry_on = stories.outstanding(story, stories.use_case_of(story), cause=cause)
             (parts if identity.is_shard(story_id) else send).extend(carry_on)
     send += _turn(parts, now)
-    trouble = ""
+    missing = sum(watch_arrivals(each, silences, ledger=ledger, journals=journals, now=now) for each in use_cases.all)
+    end_unknown(silences, {each.name for each in use_cases.all}, ledger=ledger, now=now)
+    trouble = f"; data is missing, {missing} periods more" if missing else ""
     for use_case in use_cases.all:
         try:
             send += _registry(use_case, ledger=ledger, approvals=approvals, registry=registry, cause=cause, now=now)
         except (Transient, Poison) as error:
-            trouble = f"; the registry did not answer: {error}"
+            trouble += f"; the registry did not answer: {error}"
     waiting = parking.parked()
     carried_on = tuple(command for command in send if not _waits_for_a_person(command, waiting))
     parked = f", {len(send) - len(carried_on)} wait in the parked list" if len(carried_on) < len(send) else ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.domain import facts as f
-from shared.domain import identity, people, slots
+from shared.domain import identity, people, silence, slots
 from shared.domain import story as stories
 from shared.domain.commands import Queue
 from shared.domain.identity import model_at
@@ -65,6 +65,8 @@ def _remedies(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> Iter
         asked = people.standing(story, requested.model, requested.version, now=requested.at)
         if asked and asked.state is people.State.WAITING and not stories.is_decided(story, requested.version):
             yield _of_request(asked)
+    if missing := silence.open_silence(story):
+        yield _of_missing(missing)
     if withheld := slots.open_withheld(story):
         yield _of_withheld(withheld)
     told = {(one.queue, one.message_id) for one in stories.of_kind(story, f.Parked)}
@@ -90,6 +92,16 @@ def _of_request(asked: people.Standing) -> Remedy:
         at=asked.requested.at,
         advice="read what the gate saw, then approve or reject it, on its page or here, and say why",
         command=("approve", name, "--as", "USER", "--because", "TEXT"),
+    )
+
+
+def _of_missing(fact: f.DataMissing) -> Remedy:
+    return Remedy(
+        why=f"{fact.use_case}: no data since {fact.since:%Y-%m-%d %H:%M} UTC",
+        detail=f"missed {fact.period} times",
+        at=fact.at,
+        advice="ask who sends it; what came and was no arrival is counted by reason at the end of status",
+        command=("status",),
     )
 
 

@@ -1,10 +1,12 @@
 """Each fact as one sentence that a person reads: short, concrete, and understood without the facts around it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import singledispatch
 
 from shared.domain import facts as f
 from shared.domain.verdicts import RunResult, Severity, Verdict
+from shared.views.text import span, utc
 
 SHOWN = 3
 """How many of a list are named before the rest is counted."""
@@ -74,6 +76,20 @@ def _released(fact: f.QuarantineReleased) -> str:
 @sentence.register
 def _superseded(fact: f.DataSuperseded) -> str:
     return f"not read, it changed too soon: {fact.reason}"
+
+
+@sentence.register
+def _missing(fact: f.DataMissing) -> str:
+    every = span(timedelta(seconds=fact.every_seconds))
+    times = "once" if fact.period == 1 else f"{fact.period} times"
+    return f"no data for {fact.use_case} since {utc(fact.since)}, where it is expected every {every}: missed {times}"
+
+
+@sentence.register
+def _resumed(fact: f.DataResumed) -> str:
+    if not fact.arrived:
+        return f"{fact.use_case} does not expect data any more"
+    return f"data for {fact.use_case} came again, in story {fact.arrived}"
 
 
 @sentence.register

@@ -83,6 +83,8 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.DriftMeasured.example(), {"generation"}),
         (f.RowsQuarantined.example(), {"generation"}),
         (f.TrainingSkipped.example(), set()),
+        (f.DataMissing.example(), {"period"}),
+        (f.DataResumed.example(), set()),
         (f.QuarantineReleased.example(), {"generation"}),
         (f.DataSuperseded.example(), set()),
     ],
