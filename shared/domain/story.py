@@ -83,9 +83,9 @@ def is_decided(story: Sequence[f.Fact], version: str) -> bool:
 
 def use_case_of(story: Sequence[f.Fact]) -> str:
     """The use case, where an arrival, a rollback or a silence began the story, or its scoring is planned, else ""."""
-    began = last(story, f.DataArrived) or last(story, f.VersionRolledBack)
-    began = began or last(story, f.DataMissing) or last(story, f.ScoringPlanned)
-    return began.use_case if began else ""
+    arrived = last(story, f.DataArrived) or last(story, f.VersionRolledBack)
+    other = last(story, f.DataMissing) or last(story, f.ScoringPlanned)
+    return arrived.use_case if arrived else other.use_case if other else ""
 
 
 def outstanding(story: Sequence[f.Fact], use_case: str, *, cause: str) -> list[Command]:
