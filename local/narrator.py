@@ -26,6 +26,7 @@ class Narrator:
         self._console = console
         self._check = check
         self._told: set[tuple[str, str]] = set()
+        self._last = ""
 
     def chapter(self, title: str, text: str = "") -> None:
         """A heading, and what is going to happen."""
@@ -56,6 +57,9 @@ class Narrator:
             for fact in facts:
                 if (story, fact.key) not in self._told:
                     self._told.add((story, fact.key))
+                    if len(stories) > 1 and story != self._last:  # several at once: whose line is it?
+                        self.say(next(iter(facts[0].subjects), story))
+                    self._last = story
                     self._console.print(self._line(fact, facts[0].at))
 
     def _line(self, fact: Fact, began: datetime) -> Table:
