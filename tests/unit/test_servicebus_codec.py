@@ -344,13 +344,15 @@ def test_lists_maps_and_described_of_the_sdk_are_read(pairs: list[tuple[tuple[st
     assert same(decode(bytes(output))[0], expected)
 
 
-# Two things the SDK reads wrongly: it forgets the constructor of an empty array, and mixes descriptors into maps.
+# Two things the SDK reads wrongly: it forgets the constructor of an empty array, and mixes descriptors into maps. And
+# delivery states, which it reads by names of its own.
+sdk_descriptors = descriptors.filter(lambda one: one not in range(0x23, 0x28))
 sdk_scalars = st.one_of(st.none(), *(SCALARS[kind] for kind in SDK_TYPES))
 sdk_arrays = st.sampled_from(sorted(SDK_TYPES)).flatmap(
     lambda kind: st.lists(SCALARS[kind], min_size=1, max_size=5).map(Array)
 )
 sdk_values = st.recursive(
-    st.one_of(sdk_scalars, sdk_arrays, st.builds(Described, descriptors, sdk_scalars)),
+    st.one_of(sdk_scalars, sdk_arrays, st.builds(Described, sdk_descriptors, sdk_scalars)),
     lambda inner: st.one_of(st.lists(inner, max_size=5), st.dictionaries(SCALARS["string"], inner, max_size=5)),
     max_leaves=20,
 )
