@@ -22,8 +22,10 @@ up: $(VENV)/.demo ## run the local stack until Ctrl-C
 test: $(VENV)/.test ## run all tests
 	@$(PY) -m pytest $(ARGS)
 
-bench: $(VENV)/bench/.installed ## measure, side by side in one run; prints ratios (ten minutes)
+bench: $(VENV)/bench/.installed ## measure, side by side in one run; prints ratios (a quarter of an hour)
 	@$(PY) -m benchmarks.webhook
+	@$(PY) -m benchmarks.sending
+	@$(PY) -m benchmarks.scoring
 	@PYTHONPATH=$(VENV)/bench $(PY) -m benchmarks.quality
 
 azurite: $(VENV)/azurite/.installed ## install Microsoft's storage emulator, so that tests run against it (needs npm)
