@@ -1,10 +1,11 @@
 """Which rows of a batch break which expectation: Great Expectations' own condition of each, as SQL over DuckDB.
 
 Great Expectations counts with these conditions, so what is sorted out is what was counted. Uniqueness it counts by a
-subquery that has no place in a list of columns: a window says the same.
+subquery that has no place in a list of columns: here by groups, of which only those of several rows are kept in memory.
 """
 
 import json
+import logging
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,8 @@ from shared.quarantine import REASONS, Sorted
 
 if TYPE_CHECKING:
     import duckdb
+
+log = logging.getLogger("sluice")
 
 _UNIQUE = ("column_values.unique", "compound_columns.unique")
 _IGNORED = {
@@ -51,7 +54,8 @@ class RowSorter:
                 with self._one_at_a_time, tables.connect(self._memory_limit) as db:
                     tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
                     found = _sort_out(db, Path(folder), spec, report)
-            except duckdb.Error:  # unreadable, or too large to be sorted: the file is kept all the same
+            except duckdb.Error as error:  # unreadable, or too large to be sorted: the file is kept all the same
+                log.warning("%s is not sorted row by row: %s", file.name, error)
                 found = None
             yield found
 
@@ -139,10 +143,11 @@ def _condition(execution: Any, kind: str, kwargs: dict[str, Any]) -> str:
 def _not_unique(kwargs: dict[str, Any]) -> str:
     columns = [kwargs["column"]] if "column" in kwargs else list(kwargs["column_list"])
     named = ", ".join(map(identifier, columns))
-    counted = f"count(*) OVER (PARTITION BY {named}) >= 2"
+    values = f"row({named})" if len(columns) > 1 else named  # in a row, nulls are equal
+    not_alone = f"{values} IN (FROM {tables.VIEW} SELECT {values} GROUP BY ALL HAVING count(*) > 1)"
     if "column" in kwargs:
-        return f"{counted} AND {named} IS NOT NULL"
-    return f"{counted} AND {_looked_at(kwargs)}"
+        return f"{not_alone} AND {named} IS NOT NULL"
+    return f"{not_alone} AND {_looked_at(kwargs)}"
 
 
 def _looked_at(kwargs: dict[str, Any]) -> str:
