@@ -382,6 +382,9 @@ COMMANDS = [
     *(["webhooks", word] for word in ("ensure", "list", "test")),
     ["usecase", "check"],
     ["jobs", "connect"],
+    ["quality"],
+    ["report"],
+    *(["quarantine", word] for word in ("list", "show", "release")),
     *(["gate", word] for word in ("explain", "simulate", "check")),
 ]
 
