@@ -1,7 +1,9 @@
 """The lake: Delta tables through deltalake, no Spark."""
 
 import tempfile
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +17,24 @@ from shared.ports import Commit
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
+FOLLOWED_SECONDS = 60.0
 STORY_KEY, GENERATION_KEY, ROWS_KEY = "sluice.story", "sluice.generation", "sluice.rows"
 
 
 class DeltaLake:
     """Lake. `root` is a folder or an address that deltalake and fsspec know."""
 
-    def __init__(self, root: str, memory_limit: str, storage: Storage = LAPTOP) -> None:
+    def __init__(
+        self,
+        root: str,
+        memory_limit: str,
+        storage: Storage = LAPTOP,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._monotonic = monotonic
+        self._followed: dict[str, tuple[DeltaTable, float]] = {}
+        self._following = threading.Lock()
         self._root = root.rstrip("/")
         self._storage = storage
         self._memory_limit = memory_limit
@@ -122,18 +135,33 @@ class DeltaLake:
         from deltalake.exceptions import TableNotFoundError
 
         try:
-            opened = self._open(table)
+            version, actions = self._newest(table)
         except TableNotFoundError:
             return Commit(table=table, delta_version=-1, rows=0)
-        actions = _actions(opened)
         pairs = zip(
             actions.column(f"partition.{column}").to_pylist(), actions.column("num_records").to_pylist(), strict=True
         )
         return Commit(
             table=table,
-            delta_version=opened.version(),
+            delta_version=version,
             rows=sum(int(count or 0) for part, count in pairs if str(part) == value),
         )
+
+    def _newest(self, table: str) -> tuple[int, Any]:
+        """The table's newest version, and its files.
+
+        Of thousands of parts each asks when it is done: what is open only reads the commits since. For a minute, as a
+        table that was dropped and made anew cannot be told by that.
+        """
+        with self._following:
+            followed, since = self._followed.pop(table, (None, 0.0))
+            if followed is not None and self._monotonic() - since < FOLLOWED_SECONDS:
+                with reachable(table):
+                    followed.update_incremental()
+            else:
+                followed, since = self._open(table), self._monotonic()
+            self._followed[table] = (followed, since)
+            return followed.version(), _actions(followed)
 
 
 def _actions(table: "DeltaTable") -> Any:

@@ -1,6 +1,7 @@
 """Lake: Delta tables in a folder. A batch is committed exactly once, whoever asks how often."""
 
 import multiprocessing
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from shared.adapters.delta import DeltaLake
+from shared.adapters.delta import FOLLOWED_SECONDS, DeltaLake
 from shared.domain.usecase import DataSpec
 from shared.errors import Conflict, Poison
 from shared.ports import Commit
@@ -160,6 +161,43 @@ def test_rows_follow_a_replaced_part(lake: DeltaLake, tmp_path: Path) -> None:
     part = one["origin"][0].as_py()
     write_deltalake(table, one, mode="overwrite", predicate=f"origin = '{part}'")
     assert lake.rows("silver/flights", "origin", part).rows == 1
+
+
+def test_rows_follow_what_others_write_meanwhile(lake: DeltaLake, tmp_path: Path) -> None:
+    others = DeltaLake(lake.uri("").rstrip("/"), "500MB")
+    for count in range(1, 4):
+        version = others.commit(batch(tmp_path), SPEC, f"s{count}", 1).delta_version
+        found = lake.rows("silver/flights", "origin", "JFK")
+        assert (found.delta_version, found.rows) == (version, 2 * count)
+
+
+def test_rows_are_asked_for_by_many_at_once(lake: DeltaLake, tmp_path: Path) -> None:
+    lake.commit(batch(tmp_path), SPEC, "s1", 1)
+    with ThreadPoolExecutor(8) as pool:
+        counted = list(pool.map(lambda part: lake.rows("silver/flights", "origin", part).rows, ["JFK", "EWR"] * 20))
+    assert counted == [2, 1] * 20
+
+
+def test_table_that_was_made_anew_is_another_one_after_a_minute(tmp_path: Path) -> None:
+    now = 0.0
+    lake = DeltaLake(str(tmp_path / "lake"), "500MB", monotonic=lambda: now)
+    for story in ("s1", "s2"):
+        lake.commit(batch(tmp_path), SPEC, story, 1)
+    assert lake.rows("silver/flights", "origin", "JFK").rows == 4
+    shutil.rmtree(lake.uri("silver/flights"))
+    lake.commit(batch(tmp_path), SPEC, "s3", 1)
+    now = FOLLOWED_SECONDS
+    assert lake.rows("silver/flights", "origin", "JFK").rows == 2
+
+
+def test_table_that_is_gone_has_no_rows_after_a_minute(tmp_path: Path) -> None:
+    now = 0.0
+    lake = DeltaLake(str(tmp_path / "lake"), "500MB", monotonic=lambda: now)
+    lake.commit(batch(tmp_path), SPEC, "s1", 1)
+    assert lake.rows("silver/flights", "origin", "JFK").rows == 2
+    shutil.rmtree(lake.uri("silver/flights"))
+    now = FOLLOWED_SECONDS
+    assert lake.rows("silver/flights", "origin", "JFK").delta_version == -1
 
 
 def test_table_that_is_not_there_has_no_rows(lake: DeltaLake) -> None:
