@@ -1,11 +1,15 @@
 """One SQLite file, safe for several processes and threads: a connection for each call, a write is one transaction."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from shared.errors import Unreachable
+
+
+_PATIENCE = 30.0  # seconds that a call waits for the others' transactions
 
 
 class SqliteFile:
@@ -15,13 +19,13 @@ class SqliteFile:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._reading() as db:
-            db.execute("PRAGMA journal_mode=WAL")
+            _switch_to_wal(db)
             db.executescript(schema)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         try:
-            with closing(sqlite3.connect(self._path, timeout=30, isolation_level=None)) as db:
+            with closing(sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None)) as db:
                 yield db
         except sqlite3.DatabaseError as error:
             raise Unreachable(f"the ledger {self._path}: {error}") from error
@@ -36,3 +40,20 @@ class SqliteFile:
             finally:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
+
+
+def _switch_to_wal(db: sqlite3.Connection) -> None:
+    """Make the journal a write-ahead log, however many others open the new file at the same moment.
+
+    SQLite does not wait for this one lock (its busy handler is not called where two who read would both write:
+    https://www.sqlite.org/c3ref/busy_handler.html), so whoever comes second asks again.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
