@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ops import acting, approving, checking, gate, jobs, reading, slots, webhooks
+from ops import acting, approving, gate, jobs, reading, slots, webhooks
 from ops.data_commands import add_data_commands
 from ops.output import Output
 from ops.source import NothingFound
+from ops.use_case_commands import add_use_case_commands
 from shared.errors import SluiceError
 from shared.views.finding import WHAT_LEADS
 from shared.views.status import RECENT
@@ -119,22 +120,7 @@ def parser() -> argparse.ArgumentParser:
     _jobs(commands, command)
     add_data_commands(commands, command)
 
-    usecase = commands.add_parser("usecase", help="work on use cases", description="Work on use cases.")
-    of_usecase = usecase.add_subparsers(dest="of_usecase", metavar="COMMAND", required=True)
-    check = command(
-        of_usecase,
-        "check",
-        description="validate use cases: every fault with file, field and remedy, or what was read",
-        well="0 no fault; 1 faults",
-    )
-    check.add_argument(
-        "folders",
-        nargs="*",
-        type=Path,
-        metavar="FOLDER",
-        help="a use case's folder, or one that holds several (default: USE_CASES, else usecases)",
-    )
-    check.set_defaults(run=checking.check)
+    add_use_case_commands(commands, command)
     return root
 
 

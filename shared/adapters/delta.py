@@ -112,6 +112,10 @@ class DeltaLake:
             )
         except DeltaError as error:
             raise Conflict(f"{spec.table} is being created by somebody else: {error}") from error
+        except Exception as error:  # what it says of a column's type is a bare Exception
+            if "Schema error" not in str(error):
+                raise
+            raise Poison(f"{spec.table}: {error}: give the column another type in data.columns") from error
 
     def _committed_before(self, table: str, story: str) -> Commit:
         """The story's commit. `history` numbers what it finds downwards from a version that it read before: when others

@@ -25,10 +25,14 @@ def identifier(name: str) -> str:
 
 
 def connect(memory_limit: str) -> "duckdb.DuckDBPyConnection":
-    """An in-memory database that uses at most `memory_limit` (DuckDB's words: 1GB)."""
+    """An in-memory database that uses at most `memory_limit` (DuckDB's words: 1GB). Its time zone is UTC, by that very
+    name: Delta takes no other.
+    """
     import duckdb
 
-    return duckdb.connect(config={"memory_limit": memory_limit, "threads": 2, "preserve_insertion_order": False})
+    db = duckdb.connect(config={"memory_limit": memory_limit, "threads": 2, "preserve_insertion_order": False})
+    db.execute("SET TimeZone = 'UTC'")
+    return db
 
 
 def to_parquet(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, target: Path) -> None:

@@ -381,6 +381,7 @@ COMMANDS = [
     ["reject"],
     *(["webhooks", word] for word in ("ensure", "list", "test")),
     ["usecase", "check"],
+    ["usecase", "new"],
     ["jobs", "connect"],
     ["quality"],
     ["report"],

@@ -4,6 +4,7 @@ import multiprocessing
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,24 @@ def read(lake: DeltaLake, version: int | None = None) -> list[dict[str, Any]]:
     table = DeltaTable(lake.uri("silver/flights"), version=version)
     rows: list[dict[str, Any]] = table.to_pyarrow_table().to_pylist()
     return sorted(rows, key=lambda row: row["flight"])
+
+
+def test_a_type_that_delta_does_not_have_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("origin,at\nJFK,10:00:00\n")
+    with pytest.raises(Poison, match="another type in data"):
+        DeltaLake(str(tmp_path / "lake"), "500MB").commit(file, replace(SPEC, columns={"at": "TIME"}), "one", 1)
+
+
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMP WITH TIME ZONE"])
+def test_times_are_committed_with_and_without_a_zone(kind: str, tmp_path: Path) -> None:
+    spec = replace(SPEC, columns={"at": kind})
+    file = tmp_path / "a.csv"
+    file.write_text("origin,at\nJFK,2013-01-01T10:00:00Z\n")
+    lake = DeltaLake(str(tmp_path / "lake"), "500MB")
+    assert lake.commit(file, spec, "one", 1).rows == 1
+    (found,) = DeltaTable(lake.uri(spec.table)).to_pyarrow_table()["at"].to_pylist()
+    assert found.isoformat().startswith("2013-01-01T10:00:00")
 
 
 def test_batch_is_committed_as_one_version(lake: DeltaLake, tmp_path: Path) -> None:

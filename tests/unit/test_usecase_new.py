@@ -1,0 +1,71 @@
+"""A use case started from a file: it has no fault, its suite holds for the file, and a job could train it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local import flights
+from local.home import PROJECT
+from shared import usecase
+from shared.adapters.great_expectations import GreatExpectations
+from shared.domain.verdicts import Verdict
+from sluice_ml import usecase as ml_usecase
+
+ARGUMENTS = ("--target", "arr_delay", "--time", "time_hour", "--part", "origin")
+KEY = ("--key", "year,month,day,carrier,flight,origin")
+
+
+def new(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ops", "usecase", "new", *arguments, "--into", str(folder)]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return flights.month(1, tmp_path_factory.mktemp("month"))
+
+
+def test_it_has_no_fault_and_its_suite_holds_for_its_file(tmp_path: Path, month: Path) -> None:
+    done = new(tmp_path, "late", "--from", str(month), *ARGUMENTS, *KEY, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["folder"] == str(tmp_path / "late")
+    (written,) = usecase.load(tmp_path).all
+    report = GreatExpectations("1GB").check(month, written.data)
+    assert (report.verdict, report.reasons, report.rows) == (Verdict.PASSED, (), 27_004)
+    training = ml_usecase.load(str(tmp_path / "late")).training
+    assert (training.target, training.time, training.holdout_days) == ("arr_delay", "time_hour", 7)
+    assert "dep_delay" in training.inputs
+    assert "arr_delay" not in training.inputs
+
+
+def test_a_file_that_lands_is_its_own(tmp_path: Path, month: Path) -> None:
+    assert new(tmp_path, "late", "--from", str(month), *ARGUMENTS, *KEY).returncode == 0
+    found = usecase.load(tmp_path).of_file("landing/late/2013-01.csv")
+    assert found is not None
+    assert found.name == "late"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--from", "nowhere.csv", *ARGUMENTS, *KEY), "no such file"),
+        (("--from", "FILE", *ARGUMENTS, "--key", "nothing"), "has no column nothing; it has"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_written(
+    arguments: tuple[str, ...], said: str, tmp_path: Path, month: Path
+) -> None:
+    done = new(tmp_path, "late", *[str(month) if each == "FILE" else each for each in arguments])
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_there_stays(tmp_path: Path, month: Path) -> None:
+    (tmp_path / "late").mkdir()
+    done = new(tmp_path, "late", "--from", str(month), *ARGUMENTS, *KEY)
+    assert (done.returncode, list((tmp_path / "late").iterdir())) == (2, [])
+    assert "is there already" in done.stderr
