@@ -8,7 +8,6 @@ from pathlib import Path
 
 from shared.errors import Unreachable
 
-
 _PATIENCE = 30.0  # seconds that a call waits for the others' transactions
 
 
@@ -49,11 +48,15 @@ def _switch_to_wal(db: sqlite3.Connection) -> None:
     https://www.sqlite.org/c3ref/busy_handler.html), so whoever comes second asks again.
     """
     deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
+    while not _is_wal(db, last=time.monotonic() > deadline):
+        time.sleep(0.01)
+
+
+def _is_wal(db: sqlite3.Connection, *, last: bool) -> bool:
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        if last or error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
