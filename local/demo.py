@@ -22,8 +22,8 @@ from local.narrator import Narrator, StalledError
 from local.proof import GOLD, MODEL, ORIGINS, SLOT, Proof
 from local.stack import Stack
 from shared import bootstrap
+from shared.domain import announcing, identity
 from shared.domain import facts as f
-from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.slots import RollbackAsked
 from shared.domain.verdicts import Verdict
@@ -120,6 +120,7 @@ class _Show:
             said = self.proof.of_endpoint(reviewed_story, reviewed.ENDPOINT)
             self.narrator.say(f"POST /serving-endpoints/{reviewed.ENDPOINT}/invocations: {said}, as in gold")
         self.proof.of_gold([january, february])
+        self._others_heard()
 
     def _by_hand(self) -> None:
         client, champion = self.proof.mlflow(), self.proof.champion()
@@ -190,6 +191,13 @@ class _Show:
         self._follow([command.story], "the rollback, scoring")
         self.proof.of_rollback(command.story, before, command.version)
 
+    def _others_heard(self) -> None:
+        def all_did() -> bool:
+            return not any(announcing.open_dues(self.ledger.story(story)) for story in self.names)
+
+        self.narrator.follow(list(self.names), all_did, "what others are to hear of the decisions")
+        self.proof.of_announcements(list(self.names))
+
     def _deliver(self, told: list[str]) -> None:
         """Event Grid delivers at least once, at the same time, in any order: so do we."""
         address = endpoint(self.stack.addresses["front"], "data_arrival")
@@ -246,6 +254,7 @@ class _Show:
         self.console.print(
             f"[bold]Look[/]  ops page     {front}/api/ops\n"
             f"      MLflow page  {self.stack.addresses['mlflow']}\n"
+            f"      events       {self.stack.settings.event_grid_topic}\n"
             f"      a story      python -m ops --settings {self.home.settings_file} story flights/2013-02.csv",
             highlight=False,
             soft_wrap=True,

@@ -16,8 +16,14 @@ PROJECT = Path(__file__).resolve().parent.parent
 WORKSPACE, SECOND = "ws1", "ws2"
 """The workspace that trains, and another one that scores what a use case gives it."""
 
-SERVERS = ("front", "service-bus", "databricks", "mlflow", "spark")
-MADE_HERE = ("REGISTRY_WEBHOOK_SECRET", "DATABRICKS_TOKEN", "JOB_NOTIFICATION_PASSWORD", "OPS_FORM_SECRET")
+SERVERS = ("front", "service-bus", "databricks", "mlflow", "spark", "event-grid")
+MADE_HERE = (
+    "REGISTRY_WEBHOOK_SECRET",
+    "DATABRICKS_TOKEN",
+    "JOB_NOTIFICATION_PASSWORD",
+    "OPS_FORM_SECRET",
+    "EVENT_GRID_TOPIC_KEY",
+)
 
 FROM_OUTSIDE = ("USE_CASES", "LANDING_ROOT", "LAKE_ROOT", "LEDGER", "STORAGE", "SCORING_WORKSPACES")
 """What a stack takes from the environment instead: use cases elsewhere, storage in an emulator."""
@@ -105,6 +111,7 @@ class Home:
             ),
             "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{ports['mlflow']}",
             "DATABRICKS_WORKSPACE": WORKSPACE,
+            "EVENT_GRID_TOPIC": f"http://127.0.0.1:{ports['event-grid']}/api/events",
             "OPS_URL": f"http://127.0.0.1:{ports['front']}/api/ops",
             "DATABRICKS_HOST": f"http://127.0.0.1:{ports['databricks']}/{WORKSPACE}",
             **{name: os.environ[name] for name in FROM_OUTSIDE if name in os.environ},

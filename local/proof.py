@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared import opened
+from shared.domain import announcing, identity
 from shared.domain import facts as f
 from shared.domain import story as stories
 from shared.domain.description import BEGIN
@@ -231,6 +232,21 @@ class Proof:
         self.expect("the verdicts on both versions", verdicts, ["rolled back", "promoted"])
         self.expect("nothing was put back by the gate", stories.of_kind(told, f.PromotionReverted), [])
         self._of_scoring(told)
+
+    def of_announcements(self, told: Sequence[str]) -> None:
+        """Each decision was published once, under its own id: as the topic has it, not as the ledger says."""
+        import httpx
+
+        endpoint = self._settings.event_grid_topic
+        published = {one["id"]: one for one in httpx.get(endpoint, timeout=10).json()}
+        for story in told:
+            facts = self._ledger.story(story)
+            for fact in facts:
+                if isinstance(fact, announcing.TOLD):
+                    event = published.get(identity.event_id(story, fact.key), {})
+                    said = (event.get("eventType"), event.get("data", {}).get("story"), event.get("times"))
+                    self.expect(f"the event of {fact.key}", said, (f"Sluice.{fact.kind}", story, 1))
+            self.expect(f"what of {story} others were not told", announcing.open_dues(facts), [])
 
     def of_gold(self, loops: Sequence[str]) -> None:
         """Every gold row was made by the champion: no reader sees a mixture."""

@@ -17,6 +17,7 @@ import yaml
 from local.child import die_with_parent
 from local.event_grid import EventGrid, endpoint
 from local.home import PROJECT, Home
+from local.topic import Topic
 from shared import installation, opened
 from shared.settings import Settings
 
@@ -97,6 +98,7 @@ class Stack:
         self._say = say
         self._servers: list[Server] = []
         self._event_grid: EventGrid | None = None
+        self._topic: Topic | None = None
         self.settings: Settings
         self.addresses: dict[str, str] = {}
 
@@ -123,9 +125,12 @@ class Stack:
                 ("databricks", "http"),
                 ("mlflow", "http"),
                 ("spark", "sc"),
+                ("event-grid", "http"),
             )
         }
         folder = str(home.folder.resolve())
+        key = self.settings.event_grid_topic_key.get_secret_value()
+        self._topic = Topic(ports["event-grid"], key, home.folder / "event-grid-topic.db")
         workspaces = [f"--workspace={name}={token}" for name, token in home.workspaces(self.settings).items()]
         servers = {
             "mlflow": ["local.mlflow_server", "--home", f"{folder}/mlflow"],
@@ -209,6 +214,9 @@ class Stack:
                 server.stop()
             for server in group:
                 server.kill(deadline)
+        if self._topic is not None:
+            self._topic.stop()
+            self._topic = None
         self._servers = []
         self.home.processes_file.unlink(missing_ok=True)
 

@@ -26,8 +26,9 @@ from shared.domain.pages import Pages
 from shared.domain.usecase import SlotKind, UseCases
 from shared.errors import Misconfigured
 from shared.notes import Journals, Tally
-from shared.opened import lake_of, profiles_of, quarantine_of, storage_of
+from shared.opened import announcer_of, lake_of, profiles_of, quarantine_of, storage_of
 from shared.ports import (
+    Announcer,
     Approvals,
     Artefacts,
     Clock,
@@ -45,6 +46,7 @@ from shared.profiles import Profiler, Profiles
 from shared.quarantine import Quarantine, Sorting
 from shared.settings import Settings
 from shared.steps.accept_arrival import accept_arrival
+from shared.steps.announce_decision import announce_decision
 from shared.steps.approval import decide_approval
 from shared.steps.check_batch import check_batch
 from shared.steps.enforce_slot import enforce_slot
@@ -57,6 +59,7 @@ from shared.steps.reconcile import reconcile
 from shared.steps.roll_back import plan_rollback, roll_back
 from shared.steps.score_part import score_part
 from shared.steps.start_training import start_training
+from shared.steps.telling import Telling
 from shared.steps.update_endpoint import update_endpoint
 from shared.wire.registry_webhook import Dialect
 
@@ -137,6 +140,7 @@ def build(settings: Settings) -> Sluice:
         registry=registry,
         artefacts=registry,
         clock=SystemClock(),
+        announcer=announcer_of(settings),
     )
 
 
@@ -162,9 +166,11 @@ def wire(
     registry: Registry,
     artefacts: Artefacts,
     clock: Clock,
+    announcer: Announcer | None = None,
 ) -> Sluice:
     """Each step with its ports; tests call it with ports in memory."""
     pages = Pages(mlflow=settings.mlflow_tracking_uri, ops=settings.ops_url)
+    telling = Telling(pages=pages, announces=announcer is not None)
     return Sluice(
         steps={
             c.CheckBatch: partial(
@@ -201,7 +207,7 @@ def wire(
                 registry=registry,
                 artefacts=artefacts,
                 clock=clock,
-                pages=pages,
+                telling=telling,
             ),
             c.EnforceSlot: partial(
                 enforce_slot,
@@ -210,6 +216,7 @@ def wire(
                 approvals=approvals,
                 registry=registry,
                 clock=clock,
+                telling=telling,
             ),
             c.RollBack: partial(
                 roll_back,
@@ -219,7 +226,10 @@ def wire(
                 registry=registry,
                 artefacts=artefacts,
                 clock=clock,
-                pages=pages,
+                telling=telling,
+            ),
+            c.AnnounceDecision: partial(
+                announce_decision, ledger=ledger, announcer=announcer, clock=clock, pages=pages
             ),
             c.UpdateEndpoint: partial(
                 update_endpoint,

@@ -1,7 +1,10 @@
 """What lies in the lake, opened from settings: for the app, and for those who only read."""
 
+from functools import partial
+
 from shared.adapters.delta import DeltaLake
 from shared.adapters.delta_quarantine import DeltaQuarantine
+from shared.adapters.event_grid_topic import EventGridTopic, with_identity, with_key
 from shared.adapters.lake_profiles import LakeProfiles
 from shared.adapters.storage import Storage
 from shared.settings import Settings
@@ -25,3 +28,11 @@ def quarantine_of(settings: Settings) -> DeltaQuarantine:
 def profiles_of(settings: Settings) -> LakeProfiles:
     """The profiles."""
     return LakeProfiles(settings.lake_root, storage_of(settings))
+
+
+def announcer_of(settings: Settings) -> EventGridTopic | None:
+    """Who hears what was decided: the Event Grid topic, if there is one."""
+    endpoint, key = settings.event_grid_topic, settings.event_grid_topic_key.get_secret_value()
+    if not endpoint:
+        return None
+    return EventGridTopic(partial(with_key, endpoint, key) if key else partial(with_identity, endpoint))

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from shared.domain.announcing import Event
 from shared.domain.commands import Command
 from shared.domain.facts import Fact
 from shared.domain.quality import CheckReport
@@ -125,6 +126,15 @@ class Outbox(Protocol):
 
     def resend(self, message: ParkedMessage, *, message_id: str) -> None:
         """Send a parked message's body again, under another id."""
+
+
+class Announcer(Protocol):
+    """The way to other systems that want to hear what was decided."""
+
+    def publish(self, event: Event) -> None:
+        """Publish it; the same id again is the same event. Raises Unreachable whenever it would go well once the topic,
+        its address or our rights there are mended, and Refused when the event itself is not taken.
+        """
 
 
 class Landing(Protocol):

@@ -134,6 +134,16 @@ class Settings(BaseSettings):
         description="what the forms of the ops page are signed with; without it nobody can answer there",
     )
 
+    event_grid_topic: str = Field(
+        default="",
+        alias="EVENT_GRID_TOPIC",
+        description="endpoint of the Event Grid topic where decisions are published; empty: nowhere",
+    )
+    event_grid_topic_key: SecretStr = Field(
+        default=SecretStr(""),
+        alias="EVENT_GRID_TOPIC_KEY",
+        description="one of its keys; empty in Azure, where the managed identity signs in",
+    )
     ops_url: str = Field(
         default="",
         alias="OPS_URL",

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from shared.domain.announcing import Event
 from shared.domain.description import placed
 from shared.domain.profile import ColumnProfile, Kind, Profile
 from shared.domain.quality import CheckReport, ExpectationOutcome
 from shared.domain.usecase import DataSpec, ServingSpec
 from shared.domain.verdicts import RunResult, Severity, Verdict
-from shared.errors import Conflict, Refused
+from shared.errors import Conflict, Refused, Unreachable
 from shared.ports import Commit, Description, Endpoint, ModelVersion, Run
 from shared.quarantine import Kept, Sorted
 
@@ -420,6 +421,21 @@ class MemoryRegistry:
         if self.version(model, version) is None:
             return f"version {version} does not exist"
         return f"version {version} lacks model.pkl" if version in self.broken else ""
+
+
+class MemoryAnnouncer:
+    """Announcer: what was published, in the order in which it came. While it is `down` it takes nothing."""
+
+    def __init__(self) -> None:
+        self.published: list[Event] = []
+        self.down = ""
+
+    def publish(self, event: Event) -> None:
+        if self.down == "refuses":
+            raise Refused("the Event Grid topic answers 400")
+        if self.down:
+            raise Unreachable(f"the Event Grid topic does not answer: {self.down}")
+        self.published.append(event)
 
 
 class CrashError(Exception):

@@ -29,6 +29,7 @@ from tests.ports import (
     LANDING_URL,
     CrashError,
     FakeClock,
+    MemoryAnnouncer,
     MemoryJobs,
     MemoryLake,
     MemoryLanding,
@@ -107,6 +108,7 @@ class World:
         *,
         copies: int = 1,
         use_case: UseCase = USE_CASE,
+        announcer: MemoryAnnouncer | None = None,
     ) -> None:
         self.clock, self.landing, self.quality, self.lake = FakeClock(), MemoryLanding(), MemoryQuality(), MemoryLake()
         self.quarantine, self.profiles = MemoryQuarantine(), MemoryProfiles()
@@ -120,7 +122,7 @@ class World:
         self._copies = copies
         self._taken = 0
         self._deliveries = 0
-        self._proxy, self.requester = proxy, ""
+        self._proxy, self.requester, self.announcer = proxy, "", announcer
         self.wire(use_case)
 
     def wire(self, use_case: UseCase) -> None:
@@ -148,6 +150,7 @@ class World:
             registry=proxy(self.registry),
             artefacts=self.registry,
             clock=self.clock,
+            announcer=proxy(self.announcer) if self.announcer else None,
         )
 
     # What happens in the world

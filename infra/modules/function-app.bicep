@@ -55,6 +55,7 @@ var settings = {
   JOB_NOTIFICATION_PASSWORD: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/job-notification-password)'
   OPS_FORM_SECRET: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/ops-form-secret)'
   PLATFORM_AUTHENTICATION: string(signsIn)
+  EVENT_GRID_TOPIC: topicEndpoint
   OPS_URL: 'https://func-${name}.azurewebsites.net/api/ops'
   RECONCILE_SCHEDULE: '0 */5 * * * *'
 }

@@ -183,6 +183,22 @@ class RollBack(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnnounceDecision(Command):
+    """Publish a fact of the story for other systems. `about` is the fact's key."""
+
+    queue = Queue.REGISTRY_EVENTS
+    about: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.story, self.about)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(story="0123456789abcdef", about="VersionPromoted:flight_delays:1")
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlanScoring(Command):
     """Pin model version and data version, and cut the parts."""
 
@@ -268,6 +284,7 @@ KINDS: dict[str, type[Command]] = {
         PlanScoring,
         UpdateEndpoint,
         PlanShard,
+        AnnounceDecision,
         ScorePart,
     )
 }

@@ -820,6 +820,67 @@ class VersionRolledBack(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnnouncementDue(Fact):
+    """Other systems are to be told of a fact of this story. `about` is its key."""
+
+    about: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.about)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(story=_EXAMPLE_STORY, at=_EXAMPLE_TIME, about="VersionPromoted:flight_delays:1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnouncementDelayed(Fact):
+    """The topic could not take the event, which the sweep publishes when it can: written at the first failure only."""
+
+    about: str
+    what: str
+    reason: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.about)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            about="VersionPromoted:flight_delays:1",
+            what="VersionPromoted",
+            reason="the Event Grid topic does not answer: Connection refused",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionAnnounced(Fact):
+    """Other systems were told, by the event of that id; "" when the topic was turned off before."""
+
+    about: str
+    what: str
+    event_id: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.about)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            about="VersionPromoted:flight_delays:1",
+            what="VersionPromoted",
+            event_id="0123456789abcdef0123456789abcdef",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScoringPlanned(Fact):
     """Which parts will be scored, with model version and data version pinned.
 
@@ -1084,6 +1145,9 @@ KINDS: dict[str, type[Fact]] = {
         RevertWithheld,
         SlotRestored,
         VersionRolledBack,
+        AnnouncementDue,
+        AnnouncementDelayed,
+        DecisionAnnounced,
         ScoringPlanned,
         PartStarted,
         PartScored,

@@ -114,6 +114,11 @@ def fingerprint(content: str) -> str:
     return _digest("content", content)[:12]
 
 
+def event_id(story: str, key: str) -> str:
+    """The id of the event that tells others of a fact: the same however often it is published."""
+    return _digest("event", story, key)[:32]
+
+
 def delta_application(story: str) -> str:
     """The appId of a story's transaction in a Delta log."""
     return f"sluice/{story}"

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from shared.domain import announcing, identity, quarantine, silence
 from shared.domain import facts as f
-from shared.domain import identity, quarantine, silence
 from shared.domain.commands import CheckBatch, Command, FollowRun, PlanScoring, StartTraining, UpdateEndpoint
 from shared.domain.fan_out import fan_outs, parts_outstanding
 from shared.domain.verdicts import RunResult, Verdict
@@ -32,9 +32,13 @@ def newest[Kind: _OfGeneration](story: Sequence[f.Fact], kind: type[Kind]) -> Ki
 
 
 def is_settled(story: Sequence[f.Fact]) -> bool:
-    """Is nothing left to do? It depends on which facts are there, not on their order: a run's end is often told
-    after its version was decided.
+    """Is nothing left to do, and nobody left to be told? It depends on which facts are there, not on their order: a
+    run's end is often told after its version was decided.
     """
+    return not announcing.open_dues(story) and _is_done(story)
+
+
+def _is_done(story: Sequence[f.Fact]) -> bool:
     undecided = any(not is_decided(story, one.version) for one in of_kind(story, f.VersionRegistered))
     if undecided or _is_training_open(story) or quarantine.open_release(story) or silence.open_silence(story):
         return False
@@ -93,9 +97,9 @@ def outstanding(story: Sequence[f.Fact], use_case: str, *, cause: str) -> list[C
 
     Sending one too many is harmless: every step reads the present state first.
     """
-    if not story or is_settled(story):
+    if not story:
         return []
-    return list(_next(story, use_case, cause))
+    return [*announcing.wishes(story, cause=cause), *(() if _is_done(story) else _next(story, use_case, cause))]
 
 
 def _next(story: Sequence[f.Fact], use_case: str, cause: str) -> Iterator[Command]:

@@ -19,17 +19,25 @@ from shared.domain.usecase import UseCase
 from shared.errors import Refused
 from shared.ports import Clock, Ledger
 from shared.steps.decision import Decision
+from shared.steps.telling import QUIET, Telling
 
 
 def ask_people(
-    judged: VersionJudged, afresh: VersionJudged, use_case: UseCase, *, requester: str, ledger: Ledger, clock: Clock
+    judged: VersionJudged,
+    afresh: VersionJudged,
+    use_case: UseCase,
+    *,
+    requester: str,
+    ledger: Ledger,
+    clock: Clock,
+    telling: Telling = QUIET,
 ) -> Standing:
     """Ask once, and say where the request stands. `afresh` is what the gate would say now: an approval holds for the
     policy and the evidence that people saw, so it is void when either is another one. The evidence must therefore
     hold nothing that changes by time alone.
     """
     asked = people.asked(use_case.gate.approvals, judged, slot=use_case.gate.slot, requester=requester, at=clock.now())
-    ledger.record([asked])
+    telling.record([asked], ledger=ledger)
     now = clock.now()
     found = people.standing(ledger.story(judged.story), judged.model, judged.version, now=now)
     assert found is not None  # noqa: S101 - recorded above, for the type checker

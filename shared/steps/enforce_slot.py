@@ -11,6 +11,7 @@ from shared.errors import Conflict, Refused
 from shared.ports import Approval, Approvals, Clock, Ledger, Registry
 from shared.steps.decision import Decision
 from shared.steps.judge_version import story_of
+from shared.steps.telling import QUIET, Telling
 
 
 def enforce_slot(
@@ -21,6 +22,7 @@ def enforce_slot(
     approvals: Approvals,
     registry: Registry,
     clock: Clock,
+    telling: Telling = QUIET,
 ) -> Decision:
     """Compare the slot with the approval in force and put it back; our own move, and the revert's echo, are equal.
 
@@ -63,8 +65,9 @@ def enforce_slot(
             cause=command.cause,
         )
         if not is_told(contest, found, approved):
-            ledger.record([withheld])
-        return Decision(summary=f"{name} is version {found or '-'}, not {approved or '-'}, and is left so: {reason}")
+            telling.record([withheld], ledger=ledger)
+        said = f"{name} is version {found or '-'}, not {approved or '-'}, and is left so: {reason}"
+        return Decision(summary=said, send=telling.wishes(story, ledger=ledger))
     restored = approved if approved and registry.version(command.model, approved) else ""
     if found == restored:
         raise Refused(f"{name}: the approved version {approved} is gone: ops rollback {command.model}")
@@ -81,12 +84,14 @@ def enforce_slot(
         cause=command.cause,
         number=_number(contest, command, found),
     )
-    ledger.record([reverted])
+    telling.record([reverted], ledger=ledger)
     registry.point(command.model, command.slot, restored)
     now = approvals.approved(command.model, command.slot)
     if now and now != approval:  # approved while it was put back: that approval's own move may have come before ours
         registry.point(command.model, command.slot, now.version)
-    return Decision(summary=f"{name} put back to version {restored or '-'}: {reason}")
+    return Decision(
+        summary=f"{name} put back to version {restored or '-'}: {reason}", send=telling.wishes(story, ledger=ledger)
+    )
 
 
 def contest_of(ledger: Ledger, model: str, slot: str) -> list[Sequence[Fact]]:

@@ -17,7 +17,6 @@ from shared.domain.facts import (
     VersionRejected,
 )
 from shared.domain.gate import judge
-from shared.domain.pages import NO_PAGES, Pages
 from shared.domain.people import Standing, State
 from shared.domain.policy import Evidence
 from shared.domain.usecase import UseCase, UseCases
@@ -27,7 +26,7 @@ from shared.steps import update_endpoint
 from shared.steps.approval import ask_people
 from shared.steps.decision import Decision
 from shared.steps.evidence import gather
-from shared.steps.telling import tell
+from shared.steps.telling import QUIET, Telling
 
 
 def judge_version(
@@ -39,7 +38,7 @@ def judge_version(
     registry: Registry,
     artefacts: Artefacts,
     clock: Clock,
-    pages: Pages = NO_PAGES,
+    telling: Telling = QUIET,
 ) -> Decision:
     """Judge once, record the decision, then make approval, alias and tags follow it, however often this runs."""
     use_case = use_cases.of_model(command.model)
@@ -69,13 +68,24 @@ def judge_version(
         assert judged is not None  # noqa: S101 - recorded above, for the type checker
     if judged.verdict is not Verdict.PASSED:
         reason = f"{judged.verdict}: {judged.reason}"
-        return _reject(judged, reason, ledger=ledger, registry=registry, clock=clock, pages=pages)
-    asked = _people(judged, version, use_case, ledger=ledger, approvals=approvals, artefacts=artefacts, clock=clock)
+        return _reject(judged, reason, ledger=ledger, registry=registry, clock=clock, telling=telling)
+    asked = _people(
+        judged, version, use_case, ledger=ledger, approvals=approvals, artefacts=artefacts, clock=clock,
+        telling=telling,
+    )  # fmt: skip
     if asked is not None:
         if asked.state is not State.GRANTED:
-            return _hold(judged, asked, ledger=ledger, registry=registry, clock=clock, pages=pages)
+            return _hold(judged, asked, ledger=ledger, registry=registry, clock=clock, telling=telling)
         judged = replace(judged, reason=f"{judged.reason}; {asked.reason}")
-    return _promote(judged, use_case, ledger=ledger, approvals=approvals, registry=registry, clock=clock, pages=pages)
+    return _promote(
+        judged,
+        use_case,
+        ledger=ledger,
+        approvals=approvals,
+        registry=registry,
+        clock=clock,
+        telling=telling,
+    )
 
 
 def story_of(version: ModelVersion, ledger: Ledger) -> str:
@@ -134,6 +144,7 @@ def _people(
     approvals: Approvals,
     artefacts: Artefacts,
     clock: Clock,
+    telling: Telling,
 ) -> Standing | None:
     """Where the request to people stands; None when none is asked, or the version is decided."""
     approval, told = approvals.approved(version.model, use_case.gate.slot), ledger.story(judged.story)
@@ -144,27 +155,43 @@ def _people(
         return found if found and found.state is State.GRANTED else None
     evidence = gather(version, told, approval, artefacts=artefacts, now=clock.now())
     afresh = _judge(version, use_case, evidence, story=judged.story, clock=clock)
-    return ask_people(judged, afresh, use_case, requester=version.author, ledger=ledger, clock=clock)
+    return ask_people(judged, afresh, use_case, requester=version.author, ledger=ledger, clock=clock, telling=telling)
 
 
 def _hold(
-    judged: VersionJudged, asked: Standing, *, ledger: Ledger, registry: Registry, clock: Clock, pages: Pages
+    judged: VersionJudged,
+    asked: Standing,
+    *,
+    ledger: Ledger,
+    registry: Registry,
+    clock: Clock,
+    telling: Telling,
 ) -> Decision:
     if asked.state is not State.WAITING:
-        return _reject(judged, asked.reason, ledger=ledger, registry=registry, clock=clock, pages=pages)
-    tell(judged, str(Verdict.WAITING), asked.reason, registry=registry, pages=pages)
-    return Decision(summary=f"{identity.model_at(judged.model, judged.version)} {asked.reason}")
+        return _reject(judged, asked.reason, ledger=ledger, registry=registry, clock=clock, telling=telling)
+    telling.on_version(judged, str(Verdict.WAITING), asked.reason, registry=registry)
+    name = identity.model_at(judged.model, judged.version)
+    return Decision(summary=f"{name} {asked.reason}", send=telling.wishes(judged.story, ledger=ledger))
 
 
 def _reject(
-    judged: VersionJudged, reason: str, *, ledger: Ledger, registry: Registry, clock: Clock, pages: Pages
+    judged: VersionJudged,
+    reason: str,
+    *,
+    ledger: Ledger,
+    registry: Registry,
+    clock: Clock,
+    telling: Telling,
 ) -> Decision:
-    tell(judged, "rejected", reason, registry=registry, pages=pages)
+    telling.on_version(judged, "rejected", reason, registry=registry)
     rejected = VersionRejected(
         story=judged.story, at=clock.now(), model=judged.model, version=judged.version, reason=reason
     )
-    ledger.record([rejected])
-    return Decision(summary=f"{identity.model_at(judged.model, judged.version)} rejected: {reason}")
+    telling.record([rejected], ledger=ledger)
+    return Decision(
+        summary=f"{identity.model_at(judged.model, judged.version)} rejected: {reason}",
+        send=telling.wishes(judged.story, ledger=ledger),
+    )
 
 
 def _promote(
@@ -175,7 +202,7 @@ def _promote(
     approvals: Approvals,
     registry: Registry,
     clock: Clock,
-    pages: Pages,
+    telling: Telling,
 ) -> Decision:
     slot, name = use_case.gate.slot, identity.model_at(judged.model, judged.version)
     if _of_version(ledger.story(judged.story), VersionPromoted, judged) is None:
@@ -185,13 +212,13 @@ def _promote(
             reason = (
                 f"the champion is version {approved} now; it was judged against {judged.champion_version or 'none'}"
             )
-            return _reject(judged, reason, ledger=ledger, registry=registry, clock=clock, pages=pages)
+            return _reject(judged, reason, ledger=ledger, registry=registry, clock=clock, telling=telling)
         if approved != judged.version:
             wanted = Approval(model=judged.model, slot=slot, version=judged.version, story=judged.story, at=clock.now())
             approvals.approve(wanted, replaces=approval)
         # The approval stands before the alias moves: whoever compares the two now helps instead of reverting.
         registry.point(judged.model, slot, judged.version)
-        tell(judged, "promoted", judged.reason, registry=registry, pages=pages)
+        telling.on_version(judged, "promoted", judged.reason, registry=registry)
         promoted = VersionPromoted(
             story=judged.story,
             at=clock.now(),
@@ -201,9 +228,10 @@ def _promote(
             previous=judged.champion_version,
             reason=judged.reason,
         )
-        ledger.record([promoted])
+        telling.record([promoted], ledger=ledger)
+    tell_others = telling.wishes(judged.story, ledger=ledger)
     if stories.last(ledger.story(judged.story), ScoringPlanned):
-        return Decision(summary=f"{name} is {slot}, since before")
+        return Decision(summary=f"{name} is {slot}, since before", send=tell_others)
     plan: Command = PlanScoring(story=judged.story, use_case=use_case.name, model=judged.model, version=judged.version)
     serve = update_endpoint.wish(use_case, story=judged.story, model=judged.model, version=judged.version)
-    return Decision(summary=f"{name} is {slot}: {judged.reason}", send=(plan, *serve))
+    return Decision(summary=f"{name} is {slot}: {judged.reason}", send=(plan, *serve, *tell_others))

@@ -4,14 +4,13 @@ from shared.domain import identity, slots
 from shared.domain import story as stories
 from shared.domain.commands import PlanScoring, RollBack
 from shared.domain.facts import Fact, ScoringPlanned, VersionRolledBack
-from shared.domain.pages import NO_PAGES, Pages
 from shared.domain.slots import RollbackAsked
 from shared.domain.usecase import UseCases
 from shared.errors import Refused, UnknownUseCase
 from shared.ports import Approval, Approvals, Artefacts, Clock, Ledger, Registry
 from shared.steps import update_endpoint
 from shared.steps.decision import Decision
-from shared.steps.telling import tell_of
+from shared.steps.telling import QUIET, Telling
 
 
 def plan_rollback(
@@ -63,7 +62,7 @@ def roll_back(
     registry: Registry,
     artefacts: Artefacts,
     clock: Clock,
-    pages: Pages = NO_PAGES,
+    telling: Telling = QUIET,
 ) -> Decision:
     """Replace the approval by its ETag, then move the slot, then record it; scoring follows, with a plan of its own.
 
@@ -93,7 +92,7 @@ def roll_back(
             (command.previous, "rolled back", f"rolled back {said}"),
             (command.version, "promoted", f"rolled back to {said}"),
         ):
-            tell_of(command.model, version, verdict, reason, ledger=ledger, registry=registry, pages=pages)
+            telling.on_version_judged_before(command.model, version, verdict, reason, ledger=ledger, registry=registry)
         done = VersionRolledBack(
             story=command.story,
             at=clock.now(),
@@ -105,9 +104,12 @@ def roll_back(
             who=command.who,
             reason=command.why,
         )
-        ledger.record([done])
+        telling.record([done], ledger=ledger)
+    tell_others = telling.wishes(command.story, ledger=ledger)
     if stories.last(told, ScoringPlanned):
-        return Decision(summary=f"{name} was rolled back to version {command.version} before")
+        return Decision(summary=f"{name} was rolled back to version {command.version} before", send=tell_others)
     plan = PlanScoring(story=command.story, use_case=use_case.name, model=command.model, version=command.version)
     serve = update_endpoint.wish(use_case, story=command.story, model=command.model, version=command.version)
-    return Decision(summary=f"{name} rolled back to version {command.version}: {command.why}", send=(plan, *serve))
+    return Decision(
+        summary=f"{name} rolled back to version {command.version}: {command.why}", send=(plan, *serve, *tell_others)
+    )

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.domain import announcing, identity, people, silence, slots
 from shared.domain import facts as f
-from shared.domain import identity, people, silence, slots
 from shared.domain import story as stories
 from shared.domain.commands import Queue
 from shared.domain.identity import model_at
@@ -69,6 +69,13 @@ def _remedies(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> Iter
         yield _of_missing(missing)
     if withheld := slots.open_withheld(story):
         yield _of_withheld(withheld)
+    for delayed in announcing.open_delays(story):
+        yield Remedy(
+            why=f"{delayed.what} is not announced yet",
+            detail=delayed.reason,
+            at=delayed.at,
+            advice="mend the Event Grid topic, its address or our rights there: the next sweep publishes it",
+        )
     told = {(one.queue, one.message_id) for one in stories.of_kind(story, f.Parked)}
     for one in waiting:
         of = one.correlation_id

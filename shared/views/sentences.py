@@ -187,6 +187,23 @@ def _withheld(fact: f.RevertWithheld) -> str:
 
 
 @sentence.register
+def _due(fact: f.AnnouncementDue) -> str:
+    return f"others are to hear of {fact.about.partition(':')[0]}"
+
+
+@sentence.register
+def _delayed(fact: f.AnnouncementDelayed) -> str:
+    return f"{fact.what} could not be announced yet, and is tried at every sweep: {fact.reason}"
+
+
+@sentence.register
+def _announced(fact: f.DecisionAnnounced) -> str:
+    if not fact.event_id:
+        return f"{fact.what} not announced: the topic was turned off"
+    return f"{fact.what} announced as event {fact.event_id}"
+
+
+@sentence.register
 def _restored(fact: f.SlotRestored) -> str:
     version = f"version {fact.version}" if fact.version else "empty"
     return f"{fact.slot} of {fact.model} is {version} again, as approved"

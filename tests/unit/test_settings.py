@@ -192,7 +192,7 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
 
 def test_secrets_are_known_as_such() -> None:
     """A setting whose name says that it is one."""
-    assert {name for name in NAMES if re.search("SECRET|TOKEN|PASSWORD|^SERVICE_BUS$|^STORAGE$", name)} == SECRETS
+    assert {name for name in NAMES if re.search("SECRET|TOKEN|PASSWORD|_KEY$|^SERVICE_BUS$|^STORAGE$", name)} == SECRETS
 
 
 def test_secrets_are_never_told(tmp_path: Path) -> None:
