@@ -13,14 +13,14 @@ from urllib.parse import quote
 
 import yaml
 from rich.console import Console
-from rich.table import Table
 
 from local import flights, reviewed
 from local.event_grid import blob_created, deliver, endpoint, land
 from local.home import SECOND, Home
 from local.narrator import Narrator, StalledError
-from local.proof import GOLD, MODEL, ORIGINS, SLOT, Proof
+from local.proof import MODEL, SLOT, Proof
 from local.stack import Stack
+from local.summary import verdict, what_happened, where_to_look
 from shared import bootstrap
 from shared.domain import announcing, identity
 from shared.domain import facts as f
@@ -49,7 +49,11 @@ def demo(home: Home, *, keep: bool) -> int:
         with Stack(home, lambda line: console.print(f"  [dim]{line}[/]", highlight=False)) as stack:
             show = _Show(home, stack, console, started=time.monotonic() - began)
             show.run()
-            show.summary(time.monotonic() - began)
+            what_happened(console, show.proof, show.names)
+            spent = ", ".join(f"{name} {value:.0f} s" for name, value in show.seconds.items())
+            console.print(f"\n[bold]Time[/]  {time.monotonic() - began:.0f} s ({spent})", highlight=False)
+            where_to_look(console, stack, home)
+            verdict(console, show.proof)
             if keep:
                 console.print("\nThe stack stays up; Ctrl-C stops it.")
                 try:
@@ -236,48 +240,6 @@ class _Show:
         yield
         self.seconds[title.partition("  ")[0]] = time.monotonic() - began
 
-    def summary(self, seconds: float) -> None:
-        """What was told, what was found, and where to look next."""
-        table = Table(title="\nWhat happened", title_justify="left", title_style="bold", show_edge=False)
-        for column in ("story", "of", "facts", "seconds", "outcome"):
-            table.add_column(column, overflow="fold", justify="right" if column in {"facts", "seconds"} else "left")
-        for story, name in self.names.items():
-            facts = self.ledger.story(story)
-            if facts:
-                took = f"{(facts[-1].at - facts[0].at).total_seconds():.1f}"
-                table.add_row(story, name, str(len(facts)), took, _outcome(facts))
-        self.console.print(table)
-        self._slots()
-        spent = ", ".join(f"{name} {value:.0f} s" for name, value in self.seconds.items())
-        self.console.print(f"\n[bold]Time[/]  {seconds:.0f} s ({spent})", highlight=False)
-        front = self.stack.addresses["front"]
-        self.console.print(
-            f"[bold]Look[/]  ops page     {front}/api/ops\n"
-            f"      MLflow page  {self.stack.addresses['mlflow']}\n"
-            f"      events       {self.stack.settings.event_grid_topic}\n"
-            f"      a story      python -m ops --settings {self.home.settings_file} story flights/2013-02.csv",
-            highlight=False,
-            soft_wrap=True,
-        )
-        for wrong in self.proof.wrong:
-            self.console.print(f"[red]wrong[/] {wrong}", highlight=False)
-        verdict = "[red]NOT what should have happened[/]" if self.proof.wrong else "[green]it all really happened[/]"
-        self.console.print(
-            f"[bold]Proof[/] {self.proof.right} of {self.proof.right + len(self.proof.wrong)} readings of Delta, MLflow"
-            f" and the ledger are right: {verdict}",
-            highlight=False,
-        )
-
-    def _slots(self) -> None:
-        self.console.print("\n[bold]Promoted, and scored with[/]")
-        for story in self.names:
-            for fact in self.ledger.story(story):
-                if isinstance(fact, f.VersionPromoted):
-                    why = f"promoted over {fact.previous}" if fact.previous else "the first"
-                    self.console.print(f"  {fact.model}@{fact.version}  {why}: {fact.reason}", highlight=False)
-        for origin in ORIGINS:
-            self.console.print(f"  {GOLD}  {origin}  {self.proof.rows(GOLD, origin=origin):>7,} rows", highlight=False)
-
 
 def _is_training(story: Sequence[f.Fact]) -> bool:
     """Is its end still to be told?"""
@@ -288,21 +250,3 @@ def _without(rule: str, settings: Settings) -> str:
     """The use case's gate without one of its rules."""
     gate = yaml.safe_load((Path(settings.use_cases) / MODEL / "gate.yml").read_text())
     return yaml.safe_dump({**gate, "rules": [one for one in gate["rules"] if one["name"] != rule]})
-
-
-def _outcome(story: Sequence[f.Fact]) -> str:
-    """How it ended, in a few words."""
-    reverted, rejected = stories.last(story, f.PromotionReverted), stories.last(story, f.VersionRejected)
-    quarantined, promoted = stories.last(story, f.DataQuarantined), stories.last(story, f.VersionPromoted)
-    finished, back = stories.last(story, f.ScoringFinished), stories.last(story, f.VersionRolledBack)
-    if back is not None and finished is not None:
-        return f"rolled back from version {back.previous} by {back.who}, {finished.rows:,} rows scored"
-    if quarantined is not None:
-        return f"quarantined, {len(quarantined.reasons)} expectations failed"
-    if reverted is not None:
-        return f"rejected; {reverted.slot} put back to version {reverted.restored}"
-    if rejected is not None:
-        return f"version {rejected.version} rejected"
-    if promoted is not None and finished is not None:
-        return f"version {promoted.version} promoted, {finished.rows:,} rows scored"
-    return f"stopped at {story[-1].kind}"

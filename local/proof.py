@@ -26,7 +26,7 @@ class Proof:
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings = settings
-        self._ledger = ledger
+        self.ledger = ledger
         self.right = 0
         self.wrong: list[str] = []
 
@@ -63,7 +63,7 @@ class Proof:
 
     def of_loop(self, story: str, *, version: str) -> None:
         """A story from arrival to a decision, and to gold where the decision was to promote."""
-        told = self._ledger.story(story)
+        told = self.ledger.story(story)
         for kind in (f.DataArrived, f.BatchChecked, f.DataCommitted, f.VersionRegistered, f.VersionJudged):
             self.expect(f"{kind.__name__} facts of {story}", len(stories.of_kind(told, kind)), 1)
         started, ended = stories.of_kind(told, f.TrainingStarted), stories.of_kind(told, f.TrainingFinished)
@@ -109,7 +109,7 @@ class Proof:
 
     def of_slice(self, story: str, rule: str, *, metric: str) -> None:
         """Rejected for a slice, though better on the whole than the champion: by the numbers in MLflow."""
-        judged = stories.last(self._ledger.story(story), f.VersionJudged)
+        judged = stories.last(self.ledger.story(story), f.VersionJudged)
         stopped = [one.rule for one in judged.rules if one.verdict is not Verdict.PASSED] if judged else []
         self.expect("the blocking rule that stopped it", [one for one in stopped if one == rule], [rule])
         if judged is not None:
@@ -134,7 +134,7 @@ class Proof:
 
     def of_quarantine(self, story: str, faults: Mapping[str, int]) -> None:
         """Kept apart, each row with its reasons, and nothing of it elsewhere; so many rows by a word of the reason."""
-        told = self._ledger.story(story)
+        told = self.ledger.story(story)
         quarantined = stories.last(told, f.DataQuarantined)
         self.expect(f"{story} was quarantined, with reasons", bool(quarantined and quarantined.reasons), True)
         if quarantined is not None:
@@ -152,7 +152,7 @@ class Proof:
             [one.experiment_id for one in self.mlflow().search_experiments()], max_results=1000
         )
         for story in repeated:
-            told = self._ledger.story(story)
+            told = self.ledger.story(story)
             for kind in (f.BatchChecked, f.DataCommitted, f.TrainingStarted):
                 self.expect(f"{kind.__name__} facts of {story}", len(stories.of_kind(told, kind)), 1)
             trained = [run for run in runs if run.data.tags.get("sluice.story") == story]
@@ -172,7 +172,7 @@ class Proof:
 
     def of_approval(self, story: str, model: str, version: str, *, who: str) -> None:
         """Approved by that person, for what the gate saw, and only then in production and scored with."""
-        told = self._ledger.story(story)
+        told = self.ledger.story(story)
         asked, given = stories.last(told, f.ApprovalRequested), stories.last(told, f.ApprovalGiven)
         judged, promoted = stories.last(told, f.VersionJudged), stories.last(told, f.VersionPromoted)
         self.expect(f"who approved {model}@{version}", given and given.who, who)
@@ -195,7 +195,7 @@ class Proof:
             name: WorkspaceClient(config=Config(host=host, token=token, auth_type="pat"))
             for name, (host, token) in self._settings.workspaces.items()
         }
-        for one in stories.of_kind(self._ledger.story(story), f.PartStarted):
+        for one in stories.of_kind(self.ledger.story(story), f.PartStarted):
             self.expect(f"where part {one.part} was scored", one.workspace, workspace if one.part == part else home)
             run = clients[one.workspace].jobs.get_run(one.job_run_id)
             told = {each.name: each.value for each in run.job_parameters or []}
@@ -203,7 +203,7 @@ class Proof:
 
     def of_endpoint(self, story: str, endpoint: str, *, part: str = "JFK", rows: int = 5) -> str:
         """The endpoint serves the version, and predicts for silver rows what gold has for them; what it says."""
-        told = self._ledger.story(story)
+        told = self.ledger.story(story)
         served, plan = stories.last(told, f.EndpointUpdated), fan_outs(told)[-1].plan
         self.expect(f"the version that {endpoint} serves", served and served.version, plan.version)
         of_part = [("origin", "=", part)]
@@ -224,7 +224,7 @@ class Proof:
 
     def of_rollback(self, story: str, before: str, now: str) -> None:
         """The version before is in production, in MLflow, in the ledger and in gold; nothing was put back."""
-        told = self._ledger.story(story)
+        told = self.ledger.story(story)
         back = stories.last(told, f.VersionRolledBack)
         self.expect("the rollback", back and (back.previous, back.version), (before, now))
         self.expect("the champion in MLflow", self.champion(), now)
@@ -240,7 +240,7 @@ class Proof:
         endpoint = self._settings.event_grid_topic
         published = {one["id"]: one for one in httpx.get(endpoint, timeout=10).json()}
         for story in told:
-            facts = self._ledger.story(story)
+            facts = self.ledger.story(story)
             for fact in facts:
                 if isinstance(fact, announcing.TOLD):
                     event = published.get(identity.event_id(story, fact.key), {})
@@ -260,6 +260,6 @@ class Proof:
         )
         self.expect(
             "the stories that are settled",
-            [stories.is_settled(self._ledger.story(s)) for s in loops],
+            [stories.is_settled(self.ledger.story(s)) for s in loops],
             [True] * len(loops),
         )
