@@ -198,7 +198,9 @@ def wire(
                 lake=lake,
                 clock=clock,
             ),
-            c.FollowRun: partial(follow_run, ledger=ledger, jobs=jobs, lake=lake, clock=clock),
+            c.FollowRun: partial(
+                follow_run, use_cases=use_cases, ledger=ledger, journals=journals, jobs=jobs, lake=lake, clock=clock
+            ),
             c.JudgeVersion: partial(
                 judge_version,
                 use_cases=use_cases,
@@ -240,7 +242,9 @@ def wire(
                 clock=clock,
             ),
             c.PlanScoring: partial(plan_scoring, use_cases=use_cases, ledger=ledger, lake=lake, clock=clock),
-            c.PlanShard: partial(plan_shard, use_cases=use_cases, ledger=ledger, lake=lake, clock=clock),
+            c.PlanShard: partial(
+                plan_shard, use_cases=use_cases, ledger=ledger, journals=journals, lake=lake, clock=clock
+            ),
             c.ScorePart: partial(
                 score_part,
                 use_cases=use_cases,

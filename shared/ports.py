@@ -13,6 +13,7 @@ from typing import Protocol
 from shared.domain.announcing import Event
 from shared.domain.commands import Command
 from shared.domain.facts import Fact
+from shared.domain.prediction import Summary
 from shared.domain.quality import CheckReport
 from shared.domain.usecase import DataSpec, ServingSpec
 from shared.domain.verdicts import RunResult
@@ -176,8 +177,11 @@ class Lake(Protocol):
     def rows(self, table: str, column: str, value: str) -> Commit:
         """The rows of one partition at the table's newest version; 0 when the table is not there."""
 
+    def summary(self, place: str) -> Summary | None:
+        """What a scoring job left there about its part's predictions; None where it left nothing that can be read."""
+
     def uri(self, table: str) -> str:
-        """The table's address, as jobs read it."""
+        """The address of a table, or of another place in the lake, as jobs read it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from shared.data_sections import RetrainSection, Span, span_of
 from shared.domain.patterns import common_name
+from shared.domain.prediction import JumpLimits
 from shared.domain.usecase import (
     DataSpec,
     QuarantineKind,
@@ -57,11 +58,18 @@ class _Training(Section):
     configuration: str = "training.yml"
 
 
+class _Jump(Section):
+    mean: float = Field(default=JumpLimits.mean, gt=0)
+    null_rate: float = Field(default=JumpLimits.null_rate, ge=0, le=1)
+    share: float = Field(default=JumpLimits.share, gt=0, le=1)
+
+
 class _Scoring(Section):
     job: str
     table: TablePath
     part_by: str
     workspaces: dict[Name, list[str]] = Field(default_factory=dict)
+    jump: _Jump = Field(default_factory=_Jump)
 
     @model_validator(mode="after")
     def _each_part_in_one_workspace(self) -> "_Scoring":
@@ -177,6 +185,7 @@ def load_one(folder: Path) -> UseCase:
             table=main.scoring.table,
             part_by=main.scoring.part_by,
             workspaces=main.scoring.workspaces,
+            jump=JumpLimits(**main.scoring.jump.model_dump()),
         ),
         serving=ServingSpec(**main.serving.model_dump()) if main.serving else None,
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from shared.domain.announcing import Event
 from shared.domain.description import placed
+from shared.domain.prediction import Summary
 from shared.domain.profile import ColumnProfile, Kind, Profile
 from shared.domain.quality import CheckReport, ExpectationOutcome
 from shared.domain.usecase import DataSpec, ServingSpec
@@ -202,6 +203,7 @@ class MemoryLake:
         self._silver: dict[str, list[_Appended]] = {}
         self._gold: dict[str, dict[str, int]] = {}
         self.gold_writes: list[tuple[str, str, str]] = []
+        self.summaries: dict[str, Summary] = {}
 
     def commit(self, file: Path, spec: DataSpec, story: str, generation: int) -> Commit:
         commits = self._silver.setdefault(spec.table, [])
@@ -221,6 +223,9 @@ class MemoryLake:
             return Commit(table=table, delta_version=len(self._silver[table]), rows=counted)
         writes = len([one for one in self.gold_writes if one[0] == table])
         return Commit(table=table, delta_version=writes - 1, rows=self._gold.get(table, {}).get(value, 0))
+
+    def summary(self, place: str) -> Summary | None:
+        return self.summaries.get(place)
 
     def uri(self, table: str) -> str:
         return f"memory://lake/{table}"

@@ -3,16 +3,18 @@
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters import tables
 from shared.adapters.storage import LAPTOP, Storage, reachable
 from shared.domain import identity
+from shared.domain.prediction import Summary
 from shared.domain.usecase import DataSpec
-from shared.errors import Conflict, Poison, Unreachable
+from shared.errors import Conflict, Malformed, Poison, Unreachable
 from shared.ports import Commit
+from shared.wire.prediction import LARGEST, decode_summary
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -151,6 +153,16 @@ class DeltaLake:
             rows=sum(int(count or 0) for part, count in pairs if str(part) == value),
         )
 
+    def summary(self, place: str) -> Summary | None:
+        filesystem, path = self._storage.filesystem(self.uri(place))
+        try:
+            with reachable(place):  # Spark makes a folder of it, with marks of its own
+                files = [each for each in filesystem.ls(path, detail=True) if _is_written(each)]
+                newest = max(files, key=lambda each: str(each.get("mtime") or each.get("last_modified")))
+                return decode_summary(filesystem.read_block(newest["name"], 0, LARGEST + 1))
+        except (FileNotFoundError, ValueError, Malformed):
+            return None
+
     def _newest(self, table: str) -> tuple[int, Any]:
         """The table's newest version, and its files.
 
@@ -166,6 +178,12 @@ class DeltaLake:
                 followed, since = self._open(table), self._monotonic()
             self._followed[table] = (followed, since)
             return followed.version(), _actions(followed)
+
+
+def _is_written(entry: Mapping[str, Any]) -> bool:
+    """Is it a file of Spark's with something in it?"""
+    name = str(entry["name"]).rpartition("/")[2]
+    return bool(entry["type"] == "file" and entry.get("size") and not name.startswith(("_", ".")))
 
 
 def _actions(table: "DeltaTable") -> Any:

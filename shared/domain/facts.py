@@ -8,6 +8,7 @@ from typing import Self
 from shared.domain import identity
 from shared.domain.drift import Drift, DriftFinding, Then
 from shared.domain.policy import RuleOutcome
+from shared.domain.prediction import Summary
 from shared.domain.quality import CheckReport, ExpectationOutcome
 from shared.domain.verdicts import RunResult, Verdict
 
@@ -969,9 +970,12 @@ class PartStarted(PartFact):
 
 @dataclass(frozen=True, kw_only=True)
 class PartScored(PartFact):
-    """The part's rows are in gold: written once, whichever generation wrote them."""
+    """The part's rows are in gold: written once, whichever generation wrote them. `summary` is of its predictions, if
+    the job left one.
+    """
 
     rows: int
+    summary: Summary | None = None
 
     @property
     def key(self) -> str:
@@ -987,6 +991,7 @@ class PartScored(PartFact):
             generation=1,
             job_run_id=1002,
             rows=9_161,
+            summary=Summary(rows=9_161, mean=6.1, deviation=18.2, minimum=-40.5, maximum=310.25),
         )
 
 
@@ -1014,13 +1019,43 @@ class PartFailed(PartFact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PredictionsJumped(Fact):
+    """The predictions are further from those of the scoring before, in the story `against`, than they may be."""
+
+    plan: str
+    gold: str
+    model: str
+    version: str
+    against: str
+    reasons: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.plan)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            plan="0123456789ab",
+            gold="gold/flight_delays",
+            model="flight_delays",
+            version="2",
+            against="fedcba9876543210",
+            reasons=("31.2 on average, after 6.1, 1.4 standard deviations",),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScoringFinished(Fact):
-    """Every part of the plan is in gold."""
+    """Every part of the plan is in gold. `summary` is of all its predictions, if every part has one."""
 
     plan: str
     gold: str
     gold_version: int
     rows: int
+    summary: Summary | None = None
 
     @property
     def key(self) -> str:
@@ -1152,6 +1187,7 @@ KINDS: dict[str, type[Fact]] = {
         PartStarted,
         PartScored,
         PartFailed,
+        PredictionsJumped,
         ScoringFinished,
         EndpointRequested,
         EndpointUpdated,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from shared.domain import facts as f
 from shared.domain.commands import Command, FollowRun, PlanShard, ScorePart
+from shared.domain.prediction import Summary, pooled
 
 SHARDED_ABOVE = 200
 """Parts that one story holds; more are cut into shards."""
@@ -55,6 +56,11 @@ class FanOut:
         """Did its newest run fail, and nobody runs it again?"""
         failed = self.failed.get(part)
         return bool(failed and failed.final and failed.generation >= self.generation(part))
+
+    @property
+    def summary(self) -> Summary | None:
+        """Of all predictions, if every part has one."""
+        return pooled([one.summary for one in self.scored.values()])
 
     @property
     def rows(self) -> int:

@@ -207,6 +207,7 @@ def needs_attention(story: Sequence[f.Fact]) -> str:
         for one in of_kind(story, f.EndpointFailed)
         if not one.superseded
     ]
+    reasons += [f"predictions jumped: {'; '.join(one.reasons)}" for one in of_kind(story, f.PredictionsJumped)]
     checked = newest(story, f.BatchChecked)
     if checked and checked.verdict is Verdict.MISCONFIGURED:
         reasons.append("the check is misconfigured")

@@ -11,6 +11,7 @@ from typing import Self
 from shared.domain.drift import DriftSpec
 from shared.domain.people import ApprovalRule
 from shared.domain.policy import Policy
+from shared.domain.prediction import JumpLimits
 from shared.domain.retrain import RetrainSpec
 from shared.errors import UnknownUseCase
 
@@ -88,13 +89,15 @@ class GateSpec:
 class ScoringSpec:
     """The job that scores, the gold table (relative to the lake), and the column whose values are the parts.
 
-    `workspaces` names the parts that are scored elsewhere than at home, by workspace.
+    `workspaces` names the parts that are scored elsewhere than at home, by workspace; `jump` how far the
+    predictions may be from those before.
     """
 
     job: str
     table: str
     part_by: str
     workspaces: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    jump: JumpLimits = field(default_factory=JumpLimits)
 
     def workspace_of(self, part: str) -> str:
         """Where a part is scored; "" for home."""

@@ -5,15 +5,27 @@ from shared.domain import story as stories
 from shared.domain.commands import Command, FollowRun, ScorePart
 from shared.domain.facts import PartFailed, PartScored, PartStarted, ScoringPlanned, TrainingFinished, TrainingStarted
 from shared.domain.fan_out import plan_in
+from shared.domain.prediction import JumpLimits, place_of
 from shared.domain.story import MAX_GENERATIONS
+from shared.domain.usecase import UseCases
 from shared.domain.verdicts import RunResult
-from shared.errors import Down
+from shared.errors import Down, UnknownUseCase
+from shared.notes import Journals
 from shared.ports import Clock, Commit, Jobs, Lake, Ledger, Run
-from shared.steps.close_fan_out import close
+from shared.steps.close_fan_out import FanIn
 from shared.steps.decision import Decision
 
 
-def follow_run(command: FollowRun, *, ledger: Ledger, jobs: Jobs, lake: Lake, clock: Clock) -> Decision:
+def follow_run(
+    command: FollowRun,
+    *,
+    use_cases: UseCases,
+    ledger: Ledger,
+    journals: Journals,
+    jobs: Jobs,
+    lake: Lake,
+    clock: Clock,
+) -> Decision:
     """Record a run's end in its story; run again what was lost; close a fan-out whose last part this was.
 
     A notification names a run only: which story it belongs to is in the parameters it was started with.
@@ -40,7 +52,16 @@ def follow_run(command: FollowRun, *, ledger: Ledger, jobs: Jobs, lake: Lake, cl
     if isinstance(began, TrainingStarted):
         return _training_ended(began, run, use_case=stories.use_case_of(story), ledger=ledger, clock=clock)
     plan = next(one for one in stories.of_kind(story, ScoringPlanned) if one.plan == began.plan)
-    return _part_ended(began, run, plan, stories.use_case_of(story), ledger=ledger, lake=lake, clock=clock)
+    fan_in = FanIn(ledger=ledger, journals=journals, clock=clock, limits=_limits(use_cases, plan.use_case))
+    return _part_ended(began, run, plan, stories.use_case_of(story), fan_in=fan_in, lake=lake)
+
+
+def _limits(use_cases: UseCases, name: str) -> JumpLimits:
+    """Of the use case; the usual ones where it is gone: its parts are counted in all the same."""
+    try:
+        return use_cases.named(name).scoring.jump
+    except UnknownUseCase:
+        return JumpLimits()
 
 
 def _is_final(run: Run, generation: int) -> bool:
@@ -63,12 +84,12 @@ def _training_ended(began: TrainingStarted, run: Run, *, use_case: str, ledger: 
 
 
 def _part_ended(
-    began: PartStarted, run: Run, plan: ScoringPlanned, use_case: str, *, ledger: Ledger, lake: Lake, clock: Clock
+    began: PartStarted, run: Run, plan: ScoringPlanned, use_case: str, *, fan_in: FanIn, lake: Lake
 ) -> Decision:
     if run.result is not RunResult.SUCCEEDED:
         failed = PartFailed(
             story=began.story,
-            at=clock.now(),
+            at=fan_in.clock.now(),
             plan=began.plan,
             part=began.part,
             generation=began.generation,
@@ -77,7 +98,7 @@ def _part_ended(
             message=run.message,
             final=_is_final(run, began.generation),
         )
-        ledger.record([failed])
+        fan_in.ledger.record([failed])
         again = ScorePart(
             story=began.story,
             use_case=use_case,
@@ -87,26 +108,27 @@ def _part_ended(
         )
         if not failed.final:
             return Decision(summary=f"part {began.part} {run.result}", send=(again,))
-        closed = _close(plan, lake.rows(plan.gold, plan.part_by, began.part), ledger=ledger, clock=clock)
+        closed = _close(plan, lake.rows(plan.gold, plan.part_by, began.part), fan_in)
         return Decision(summary=f"part {began.part} {run.result}{closed}")
     gold = lake.rows(plan.gold, plan.part_by, began.part)
     scored = PartScored(
         story=began.story,
-        at=clock.now(),
+        at=fan_in.clock.now(),
         plan=began.plan,
         part=began.part,
         generation=began.generation,
         job_run_id=began.job_run_id,
         rows=gold.rows,
+        summary=lake.summary(place_of(use_case, plan.plan, began.part)),
     )
-    ledger.record([scored])
-    closed = _close(plan, gold, ledger=ledger, clock=clock)
+    fan_in.ledger.record([scored])
+    closed = _close(plan, gold, fan_in)
     return Decision(summary=f"part {began.part}: {gold.rows} rows in {plan.gold}{closed}")
 
 
-def _close(plan: ScoringPlanned, gold: Commit, *, ledger: Ledger, clock: Clock) -> str:
+def _close(plan: ScoringPlanned, gold: Commit, fan_in: FanIn) -> str:
     """Read again after the record: of two last parts at once, at least one sees both."""
-    fan_out = plan_in(ledger.story(plan.story), plan.plan)
+    fan_out = plan_in(fan_in.ledger.story(plan.story), plan.plan)
     if fan_out is None or not fan_out.is_over:
         return ""
-    return f"; {close(fan_out, gold_version=gold.delta_version, ledger=ledger, clock=clock)}"
+    return f"; {fan_in.close(fan_out, gold_version=gold.delta_version)}"

@@ -8,12 +8,15 @@ from shared.domain.facts import PartStarted, ScoringPlanned
 from shared.domain.fan_out import of_shard, plan_in
 from shared.domain.usecase import UseCases
 from shared.errors import Refused
+from shared.notes import Journals
 from shared.ports import Clock, Lake, Ledger
-from shared.steps.close_fan_out import close
+from shared.steps.close_fan_out import FanIn
 from shared.steps.decision import Decision
 
 
-def plan_shard(command: PlanShard, *, use_cases: UseCases, ledger: Ledger, lake: Lake, clock: Clock) -> Decision:
+def plan_shard(
+    command: PlanShard, *, use_cases: UseCases, ledger: Ledger, journals: Journals, lake: Lake, clock: Clock
+) -> Decision:
     """Record the shard's plan, then in the whole's story that it has begun; send its parts. Converges.
 
     The sweep asks this of a shard that has begun only so that a finished one is counted: it finds waiting parts in the
@@ -35,7 +38,8 @@ def plan_shard(command: PlanShard, *, use_cases: UseCases, ledger: Ledger, lake:
         ledger.record([_begun(command, clock)])
     if shard.is_over:
         gold = lake.rows(shard.plan.gold, shard.plan.part_by, shard.plan.parts[0])
-        return Decision(summary=close(shard, gold_version=gold.delta_version, ledger=ledger, clock=clock))
+        fan_in = FanIn(ledger=ledger, journals=journals, clock=clock, limits=use_case.scoring.jump)
+        return Decision(summary=fan_in.close(shard, gold_version=gold.delta_version))
     waiting = [part for part in shard.plan.parts if part not in shard.started and part not in shard.scored]
     return Decision(
         summary=f"plan {plan_id}: {len(shard.plan.parts)} parts, {len(waiting)} wait",

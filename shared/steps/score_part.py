@@ -4,6 +4,7 @@ from shared.domain import identity
 from shared.domain.commands import ScorePart
 from shared.domain.facts import PartStarted
 from shared.domain.fan_out import plan_in
+from shared.domain.prediction import place_of
 from shared.domain.usecase import UseCases
 from shared.errors import Down, Refused
 from shared.ports import Clock, Jobs, Lake, Ledger
@@ -46,6 +47,7 @@ def score_part(
         "model_version": plan.version,
         "config": use_case.folder,
         "registry": registry,
+        "summary": lake.uri(place_of(use_case.name, plan.plan, command.part)),
     }
     try:
         workspace, job_run_id = jobs.start(

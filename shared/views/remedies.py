@@ -25,6 +25,11 @@ _OF_RUN = {
     RunResult.LOST: "the platform lost run {run} and those before it: look at the workspace",
 }
 
+_BEFORE_A_ROLLBACK: dict[type[f.Fact], str] = {
+    f.EndpointFailed: "the version before is served on: read the endpoint's events, mend it, or roll the version back",
+    f.PredictionsJumped: "look at the rows in gold and at the data; if they are wrong, roll the version back",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Remedy:
@@ -133,13 +138,8 @@ def _advice(fact: f.Fact) -> tuple[str, tuple[str, ...]]:
         case f.PartFailed():
             read = _read(fact.job_run_id, fact.result)
             return f"{read}, and mend its cause: the next promotion scores every part again", ()
-        case f.EndpointFailed():
-            return "the version before is served on: read the endpoint's events, mend it, or roll the version back", (
-                "rollback",
-                fact.model,
-                "--because",
-                "TEXT",
-            )
+        case f.EndpointFailed() | f.PredictionsJumped():
+            return _BEFORE_A_ROLLBACK[type(fact)], ("rollback", fact.model, "--because", "TEXT")
         case f.BatchChecked():
             command = ("quarantine", "release", fact.story, "--check", "--because", "TEXT")
             return "the suite is wrong, not the data: mend the suite, then have the file checked again", command

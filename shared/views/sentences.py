@@ -236,7 +236,8 @@ def _part_started(fact: f.PartStarted) -> str:
 
 @sentence.register
 def _part_scored(fact: f.PartScored) -> str:
-    return f"{'part' if fact.job_run_id else 'shard'} {fact.part} scored, {many(fact.rows, 'row')}"
+    what = f"{'part' if fact.job_run_id else 'shard'} {fact.part} scored, {many(fact.rows, 'row')}"
+    return f"{what}: {fact.summary.words}" if fact.summary and fact.summary.words else what
 
 
 @sentence.register
@@ -244,6 +245,11 @@ def _part_failed(fact: f.PartFailed) -> str:
     if not fact.job_run_id:
         return f"shard {fact.part} {fact.result}: {fact.message}"
     return _ended(f"part {fact.part}: run {fact.job_run_id}", fact.result, fact.message, final=fact.final)
+
+
+@sentence.register
+def _jumped(fact: f.PredictionsJumped) -> str:
+    return f"the predictions in {fact.gold} jumped against story {fact.against}: {_some(fact.reasons, '; ')}"
 
 
 @sentence.register

@@ -6,6 +6,7 @@ On real flights, with a real MLflow server, and PySpark over Spark Connect.
 import json
 import re
 import shutil
+import statistics
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
@@ -20,6 +21,7 @@ from local import flights
 from shared import usecase
 from shared.adapters.delta import DeltaLake
 from shared.adapters.mlflow import MlflowRegistry
+from shared.domain.prediction import place_of
 from sluice_ml.parameters import Parameters, ScoreParameters, TrainParameters
 from tests.contracts.ml_laptop import PROJECT, Ended, Laptop, rows, server
 
@@ -77,6 +79,7 @@ def scoring(laptop: Laptop, part: str, **changed: str) -> tuple[str, dict[str, s
         "model_version": "2",
         "config": str(USE_CASE),
         "job_run_id": "4712",
+        "summary": str(laptop.folder / "lake" / place_of("flight_delays", "plan-1", part)),
     }
     return "score", given | changed
 
@@ -238,6 +241,20 @@ def test_gold_is_what_the_model_says_row_by_row(laptop: Laptop, scored: list[End
         expected = direct["|".join(map(str, (*row[:5], row[9])))]
         assert row[5] == (None if expected is None else pytest.approx(expected))
     assert any(row[5] is None for row in found), "flights that never departed get no prediction"
+
+
+def test_each_part_leaves_a_summary_of_its_predictions(laptop: Laptop, scored: list[Ended]) -> None:
+    lake = DeltaLake(str(laptop.folder / "lake"), "1GB")
+    for part in PARTS:
+        left = lake.summary(place_of("flight_delays", "plan-1", part))
+        said = [row[5] for row in rows(laptop.gold) if row[9] == part]
+        there = [value for value in said if value is not None]
+        assert left is not None, part
+        assert (left.rows, left.nulls, len(left.sample)) == (len(said), len(said) - len(there), 3)
+        assert left.mean == pytest.approx(statistics.fmean(there))
+        assert left.deviation == pytest.approx(statistics.pstdev(there))
+        assert [left.minimum, left.maximum] == pytest.approx([min(there), max(there)])
+        assert "prediction" in json.loads(left.sample[0])
 
 
 def test_a_part_made_again_changes_nothing(laptop: Laptop, scored: list[Ended]) -> None:

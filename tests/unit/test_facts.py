@@ -77,6 +77,7 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.PartStarted.example(), {"plan", "part", "generation"}),
         (f.PartScored.example(), {"plan", "part"}),
         (f.PartFailed.example(), {"plan", "part", "generation"}),
+        (f.PredictionsJumped.example(), {"plan"}),
         (f.ScoringFinished.example(), {"plan"}),
         (f.EndpointRequested.example(), {"endpoint", "version"}),
         (f.EndpointUpdated.example(), {"endpoint", "version"}),

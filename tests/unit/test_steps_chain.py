@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shared.domain import facts as f
 from shared.domain import story as stories
+from shared.domain.prediction import place_of
 from tests.world import MODEL, SLOT, CrashAfter, World
 
 KINDS = [
@@ -88,6 +89,7 @@ def test_jobs_get_what_the_ml_package_expects() -> None:
         "model_version": "1",
         "config": "/usecases/flight_delays",
         "registry": "",
+        "summary": f"memory://lake/{place_of('flight_delays', plan, parts[0].parameters['part'])}",
     }
 
 

@@ -5,7 +5,8 @@ import time
 from typing import Final
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as f
 
 ATTEMPTS: Final = 20
 LONGEST_PAUSE: Final = 3.0  # seconds
@@ -45,6 +46,11 @@ def replace_part(rows: DataFrame, gold: str, *, column: str, part: str) -> int:
         else:
             return attempt
     raise AssertionError("the last attempt returns or raises")
+
+
+def read_part(spark: SparkSession, gold: str, column: str, part: str) -> DataFrame:
+    """The part as it is in gold now."""
+    return spark.read.format("delta").load(gold).where(f.col(column) == part)
 
 
 def _literal(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import NoReturn, Self
 
 from sluice_ml.errors import BadInput
 
-MAY_BE_EMPTY = {"champion_version", "job_run_id", "registry"}
+MAY_BE_EMPTY = {"champion_version", "job_run_id", "registry", "summary"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -74,3 +74,4 @@ class ScoreParameters(Parameters):
     gold: str = field(metadata={"help": "address of the gold table"})
     model_version: str = field(metadata={"help": "the version of the registered model to score with"})
     registry: str = field(default="", metadata={"help": "address of a remote registry; empty: the workspace's own"})
+    summary: str = field(default="", metadata={"help": "where to leave a summary of the predictions; empty: nowhere"})

@@ -10,7 +10,7 @@ from mlflow.pyfunc import spark_udf
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 
-from sluice_ml import gold, loaders, schemas, tracking, usecase
+from sluice_ml import gold, loaders, schemas, summary, tracking, usecase
 from sluice_ml.errors import BadInput
 from sluice_ml.parameters import ScoreParameters
 from sluice_ml.schemas import Inputs
@@ -29,6 +29,9 @@ def score(parameters: ScoreParameters) -> None:
         files = tracking.fetch(parameters.model, parameters.model_version, folder)
         rows = scored(parameters, files, key)
         attempts = gold.replace_part(rows, parameters.gold, column=parameters.partition_column, part=parameters.part)
+    if parameters.summary:
+        written = gold.read_part(rows.sparkSession, parameters.gold, parameters.partition_column, parameters.part)
+        summary.leave(written, parameters.summary)
     again = f", at the {attempts}th attempt" if attempts > 1 else ""
     print(
         f"{parameters.gold}: part {parameters.part} is {parameters.model}@{parameters.model_version}'s predictions for"
