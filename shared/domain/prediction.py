@@ -15,7 +15,7 @@ SAMPLE = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """The predictions of some rows. Of texts there are counts, the most frequent first; of numbers the rest, NaN as none."""
+    """The predictions of some rows. Of texts there are counts, the most frequent first; NaN counts as none."""
 
     rows: int
     nulls: int = 0
