@@ -5,11 +5,10 @@ import signal
 import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
-from types import FrameType
 
 from local.event_grid import land
 from local.home import Home, HomeInUseError
-from local.stack import ServerEndedError, Stack
+from local.stack import ServerEndedError, Stack, interrupt
 from shared import usecase
 from shared.errors import SluiceError
 from shared.settings import Settings
@@ -20,7 +19,8 @@ OK, ERROR, INTERRUPTED = 0, 2, 130
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     try:
         match options.command:
             case "up":
@@ -61,10 +61,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--keep", action="store_true", help="leave the stack up afterwards, until Ctrl-C")
     return parser
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _up(home: Home) -> int:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any, Self
 
 import yaml
@@ -25,6 +26,17 @@ START_SECONDS = 120
 STOP_SECONDS = 8
 WARM = "pandas,pyarrow,pyspark.sql,pyspark.sql.connect.session,mlflow,mlflow.pyfunc,mlflow.sklearn,sklearn.ensemble"
 """What every task imports: the local workspace has it ready, as a running cluster has."""
+
+
+_interrupted = threading.Event()
+
+
+def interrupt(_number: int, _frame: FrameType | None) -> None:
+    """The handler of SIGINT and SIGTERM. Where Python cannot raise, as in what runs at a fork, it drops the exception:
+    so it is remembered too, and raised at the next `Stack.check`.
+    """
+    _interrupted.set()
+    raise KeyboardInterrupt
 
 
 class ServerEndedError(Exception):
@@ -190,7 +202,9 @@ class Stack:
         installation.ensure_webhook(self.settings, f"{front}/api/registry-webhook/mlflow")
 
     def check(self) -> None:
-        """Raise ServerEndedError if a server ended."""
+        """Raise ServerEndedError if a server ended, KeyboardInterrupt if somebody asked to stop."""
+        if _interrupted.is_set():
+            raise KeyboardInterrupt
         for server in self._servers:
             server.check()
 
