@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 
 import pandas as pd
@@ -23,20 +24,26 @@ def main() -> None:
 
 def score(parameters: ScoreParameters) -> None:
     """Replace the part of the gold table; the same parameters make the same rows, however often."""
+    began = time.perf_counter()
     tracking.configure(parameters.registry)
     key = usecase.load_training(usecase.folder(parameters.config)).key
     with tempfile.TemporaryDirectory() as folder:
         files = tracking.fetch(parameters.model, parameters.model_version, folder)
         rows = scored(parameters, files, key)
+        fetched = time.perf_counter()
         attempts = gold.replace_part(rows, parameters.gold, column=parameters.partition_column, part=parameters.part)
+    replaced = time.perf_counter()
     if parameters.summary:
         written = gold.read_part(rows.sparkSession, parameters.gold, parameters.partition_column, parameters.part)
         summary.leave(written, parameters.summary)
+    ended = time.perf_counter()
     again = f", at the {attempts}th attempt" if attempts > 1 else ""
     print(
         f"{parameters.gold}: part {parameters.part} is {parameters.model}@{parameters.model_version}'s predictions for"
         f" version {parameters.delta_version} of {parameters.table}{again}"
     )
+    took = {"model": fetched - began, "gold": replaced - fetched, "summary": ended - replaced}
+    print(", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in took.items()))
 
 
 def scored(parameters: ScoreParameters, files: str, key: list[str]) -> DataFrame:
