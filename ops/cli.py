@@ -9,6 +9,7 @@ from pathlib import Path
 from ops import acting, approving, gate, jobs, reading, slots, webhooks
 from ops.data_commands import add_data_commands
 from ops.output import Output
+from ops.scoring_commands import add_scoring_commands
 from ops.source import NothingFound
 from ops.use_case_commands import add_use_case_commands
 from shared.errors import SluiceError
@@ -119,6 +120,7 @@ def parser() -> argparse.ArgumentParser:
     _webhooks(commands, command)
     _jobs(commands, command)
     add_data_commands(commands, command)
+    add_scoring_commands(commands, command)
 
     add_use_case_commands(commands, command)
     return root

@@ -48,6 +48,7 @@ from shared.settings import Settings
 from shared.steps.accept_arrival import accept_arrival
 from shared.steps.announce_decision import announce_decision
 from shared.steps.approval import decide_approval
+from shared.steps.ask_scoring import AskScoring
 from shared.steps.check_batch import check_batch
 from shared.steps.enforce_slot import enforce_slot
 from shared.steps.follow_run import follow_run
@@ -278,6 +279,7 @@ def wire(
         plan_rollback=partial(
             plan_rollback, use_cases=use_cases, ledger=ledger, approvals=approvals, artefacts=artefacts
         ),
+        ask_scoring=AskScoring(use_cases=use_cases, ledger=ledger, approvals=approvals, lake=lake, clock=clock),
         decide_approval=partial(decide_approval, ledger=ledger, clock=clock),
         release_quarantined=partial(release, ledger=ledger, clock=clock),
         ledger=ledger,

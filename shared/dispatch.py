@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.domain import identity
 from shared.domain.arrival import BlobCreated, Drop
-from shared.domain.commands import Command, Queue, RollBack
+from shared.domain.commands import Command, Queue, RollBack, ScorePart
 from shared.domain.facts import Parked
 from shared.domain.people import Answer
 from shared.domain.quarantine import ReleaseAsked
@@ -20,6 +20,7 @@ from shared.domain.slots import RollbackAsked
 from shared.errors import DEAD_LETTERED, Malformed, Poison, Transient
 from shared.notes import Tally
 from shared.ports import Clock, Ledger, Outbox, ParkedMessage, Parking
+from shared.steps.ask_scoring import AskScoring, ToScore
 from shared.steps.decision import Decision
 from shared.wire import documents, event_grid, job_notification, registry_webhook
 from shared.wire.registry_webhook import Dialect
@@ -47,6 +48,7 @@ class Sluice:
     accept_arrival: Callable[[BlobCreated], Decision]
     reconcile: Callable[[], Decision]
     plan_rollback: Callable[[RollbackAsked], RollBack]
+    ask_scoring: AskScoring
     decide_approval: Callable[[Answer], Decision]
     release_quarantined: Callable[[ReleaseAsked], Decision]
     ledger: Ledger
@@ -117,6 +119,24 @@ class Sluice:
         if not dry_run:
             self.outbox.send([command])
         return command
+
+    def score(self, model: str, *, who: str, why: str, dry_run: bool = False) -> ToScore:
+        """Ask for a scoring with what is in production. Raises Refused, UnknownUseCase or Unreachable.
+
+        It is recorded first: where it cannot be sent, the sweep carries it on.
+        """
+        found = self.ask_scoring.of_model(model, who=who, why=why)
+        if not dry_run:
+            self.ledger.record([found.requested])
+            self.outbox.send([found.command])
+        return found
+
+    def score_again(self, story: str, *, dry_run: bool = False) -> Sequence[ScorePart]:
+        """Run the failed parts of a scoring once more. Raises Refused with why not, UnknownUseCase or Unreachable."""
+        parts = self.ask_scoring.failed_parts(story)
+        if not dry_run:
+            self.outbox.send(parts)
+        return parts
 
     def answer(self, answer: Answer) -> None:
         """A person approves or rejects a version. Raises Refused with why it cannot be taken, or Unreachable."""

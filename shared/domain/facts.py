@@ -821,6 +821,33 @@ class VersionRolledBack(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScoringRequested(Fact):
+    """A person asked to score with the version that is in production. It has a story of its own."""
+
+    use_case: str
+    model: str
+    version: str
+    who: str
+    reason: str
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return (identity.model_at(self.model, self.version),)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            use_case="flight_delays",
+            model="flight_delays",
+            version="2",
+            who="ada@laptop",
+            reason="silver was mended by hand",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class AnnouncementDue(Fact):
     """Other systems are to be told of a fact of this story. `about` is its key."""
 
@@ -1183,6 +1210,7 @@ KINDS: dict[str, type[Fact]] = {
         AnnouncementDue,
         AnnouncementDelayed,
         DecisionAnnounced,
+        ScoringRequested,
         ScoringPlanned,
         PartStarted,
         PartScored,

@@ -38,6 +38,11 @@ def story_of_rollback(model: str, slot: str, etag: str, version: str) -> str:
     return _digest("rollback", model, slot, etag, version)[:16]
 
 
+def story_of_scoring(model: str, version: str, asked_at: str) -> str:
+    """The story of a scoring that a person asked for."""
+    return _digest("scoring", model, version, asked_at)[:16]
+
+
 def story_of_release(story: str, generation: int) -> str:
     """The story of rows that were released from quarantine after their batch had gone on without them."""
     return _digest("release", story, str(generation))[:16]

@@ -9,6 +9,8 @@ from shared.domain.commands import CheckBatch, Command, FollowRun, PlanScoring, 
 from shared.domain.fan_out import fan_outs, parts_outstanding
 from shared.domain.verdicts import RunResult, Verdict
 
+_BEGIN_WITH_A_VERSION = (f.VersionRolledBack, f.ScoringRequested)
+_HasScored = f.VersionPromoted | f.VersionRolledBack | f.ScoringRequested
 _OfGeneration = f.BatchChecked | f.TrainingStarted | f.TrainingFinished
 
 MAX_GENERATIONS = 3
@@ -42,7 +44,7 @@ def _is_done(story: Sequence[f.Fact]) -> bool:
     undecided = any(not is_decided(story, one.version) for one in of_kind(story, f.VersionRegistered))
     if undecided or _is_training_open(story) or quarantine.open_release(story) or silence.open_silence(story):
         return False
-    if in_production(story) or _is_shard(story):
+    if to_score(story) or _is_shard(story):
         plans = fan_outs(story)
         return bool(plans) and plans[-1].is_settled and endpoint_to_come(story) is None
     if finished := newest(story, f.TrainingFinished):
@@ -66,9 +68,9 @@ def _is_training_open(story: Sequence[f.Fact]) -> bool:
     return finished is None or finished.generation < started.generation or not finished.final
 
 
-def in_production(story: Sequence[f.Fact]) -> f.VersionPromoted | f.VersionRolledBack | None:
-    """How the story's version came into its slot, if it did."""
-    return last(story, f.VersionPromoted) or last(story, f.VersionRolledBack)
+def to_score(story: Sequence[f.Fact]) -> _HasScored | None:
+    """Why the story scores, if it does: its version came into the slot, or a person asked."""
+    return last(story, f.VersionPromoted) or last(story, f.VersionRolledBack) or last(story, f.ScoringRequested)
 
 
 def endpoint_to_come(story: Sequence[f.Fact]) -> f.EndpointRequested | None:
@@ -86,8 +88,8 @@ def is_decided(story: Sequence[f.Fact], version: str) -> bool:
 
 
 def use_case_of(story: Sequence[f.Fact]) -> str:
-    """The use case, where an arrival, a rollback or a silence began the story, or its scoring is planned, else ""."""
-    arrived = last(story, f.DataArrived) or last(story, f.VersionRolledBack)
+    """The use case, where an arrival, a person or a silence began the story, or its scoring is planned, else ""."""
+    arrived = last(story, f.DataArrived) or last(story, f.VersionRolledBack) or last(story, f.ScoringRequested)
     other = last(story, f.DataMissing) or last(story, f.ScoringPlanned)
     return arrived.use_case if arrived else other.use_case if other else ""
 
@@ -110,10 +112,10 @@ def _next(story: Sequence[f.Fact], use_case: str, cause: str) -> Iterator[Comman
     arrived = last(story, f.DataArrived)
     if arrived and (released := quarantine.open_release(story)):
         yield check_of(arrived, cause=cause, generation=released.generation)
-    elif last(story, f.VersionRegistered) or last(story, f.TrainingStarted) or last(story, f.VersionRolledBack):
+    elif any(last(story, kind) for kind in (f.VersionRegistered, f.TrainingStarted, *_BEGIN_WITH_A_VERSION)):
         yield from _training(story, use_case, cause)
-        if promoted := in_production(story):
-            yield from _scoring(story, use_case, promoted, cause)
+        if reason := to_score(story):
+            yield from _scoring(story, use_case, reason, cause)
         if asked := endpoint_to_come(story):
             yield UpdateEndpoint(
                 story=asked.story, cause=cause, use_case=asked.use_case, model=asked.model, version=asked.version
@@ -171,15 +173,13 @@ def train_again(started: f.TrainingStarted, use_case: str, *, cause: str = "") -
     )
 
 
-def _scoring(
-    story: Sequence[f.Fact], use_case: str, promoted: f.VersionPromoted | f.VersionRolledBack, cause: str
-) -> Iterator[Command]:
+def _scoring(story: Sequence[f.Fact], use_case: str, reason: _HasScored, cause: str) -> Iterator[Command]:
     plans = fan_outs(story)
     if plans:
         yield from parts_outstanding(plans[-1], use_case, cause)
     else:
         yield PlanScoring(
-            story=promoted.story, cause=cause, use_case=use_case, model=promoted.model, version=promoted.version
+            story=reason.story, cause=cause, use_case=use_case, model=reason.model, version=reason.version
         )
 
 
@@ -200,7 +200,7 @@ def needs_attention(story: Sequence[f.Fact]) -> str:
     reasons += [
         f"part {one.part} {one.result}: {one.message}"
         for one in of_kind(story, f.PartFailed)
-        if one.final and not _was_run_again(story, one)
+        if one.final and not was_run_again(story, one)
     ]
     reasons += [
         f"endpoint {one.endpoint} does not serve version {one.version}: {one.message}"
@@ -214,6 +214,7 @@ def needs_attention(story: Sequence[f.Fact]) -> str:
     return "; ".join(reasons)
 
 
-def _was_run_again(story: Sequence[f.Fact], failed: f.PartFailed) -> bool:
+def was_run_again(story: Sequence[f.Fact], failed: f.PartFailed) -> bool:
+    """Is the part in gold after all, or did it begin once more since?"""
     of_part = [one for one in of_kind(story, f.PartFact) if (one.plan, one.part) == (failed.plan, failed.part)]
     return any(isinstance(one, f.PartScored) or one.generation > failed.generation for one in of_part)

@@ -26,7 +26,7 @@ def story_document(view: StoryView, *, others: Sequence[str] = ()) -> Document:
     """One story with its timeline. `others` are further stories that what was asked for leads to."""
     return {
         **story_line(view),
-        "scoring": _progress(view.progress) if view.progress else None,
+        "scoring": progress_document(view.progress) if view.progress else None,
         "remedies": [remedy_document(one) for one in view.remedies],
         "timeline": [
             {
@@ -43,7 +43,7 @@ def story_document(view: StoryView, *, others: Sequence[str] = ()) -> Document:
     }
 
 
-def _progress(progress: Progress) -> Document:
+def progress_document(progress: Progress) -> Document:
     """How far the newest scoring has come, in parts."""
     return {
         "plan": progress.plan,

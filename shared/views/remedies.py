@@ -89,7 +89,9 @@ def _remedies(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> Iter
 
 
 def _is_over(fact: f.Fact, story: Sequence[f.Fact]) -> bool:
-    """Was the batch checked again since, or let out unchecked?"""
+    """Was the batch checked again since, or let out unchecked; or the part that failed run again?"""
+    if isinstance(fact, f.PartFailed):
+        return stories.was_run_again(story, fact)
     later = (f.BatchChecked, f.QuarantineReleased)
     return isinstance(fact, f.BatchChecked) and any(
         one.generation > fact.generation for one in story if isinstance(one, later)
@@ -134,10 +136,10 @@ def _advice(fact: f.Fact) -> tuple[str, tuple[str, ...]]:
             return f"{_read(fact.job_run_id, fact.result)}, mend its cause, then land the file again", ()
         case f.PartFailed(job_run_id=0):
             shard = identity.story_of_plan(fact.story, identity.shard_plan(fact.plan, fact.part))
-            return "look at the story of the shard, which names the runs", ("story", shard)
+            return "look at the story of the shard, which names the runs; then `score retry` this one", ("story", shard)
         case f.PartFailed():
             read = _read(fact.job_run_id, fact.result)
-            return f"{read}, and mend its cause: the next promotion scores every part again", ()
+            return f"{read}, mend its cause, then have the failed parts scored again", ("score", "retry", fact.story)
         case f.EndpointFailed() | f.PredictionsJumped():
             return _BEFORE_A_ROLLBACK[type(fact)], ("rollback", fact.model, "--because", "TEXT")
         case f.BatchChecked():

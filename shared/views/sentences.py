@@ -218,6 +218,11 @@ def _rolled_back(fact: f.VersionRolledBack) -> str:
 
 
 @sentence.register
+def _scoring_requested(fact: f.ScoringRequested) -> str:
+    return f"{fact.who} asked to score with version {fact.version} of {fact.model}: {fact.reason}"
+
+
+@sentence.register
 def _planned(fact: f.ScoringPlanned) -> str:
     parts = "" if fact.shard_size else _some(fact.parts, ", ", shown=8)
     listed = f": {parts}" if parts else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from shared.domain.arrival import BlobCreated
 from shared.errors import Malformed
@@ -29,12 +29,22 @@ def decode_blob_created(event_id: str, event_type: str, data: Mapping[str, Any])
         raise Malformed(f"event {event_id}: data.contentLength is no size: {size!r}")
     return BlobCreated(
         event_id=event_id,
-        url=url,
+        url=_as_blob(url),
         file=path,
         etag=etag,
         size=size,
         api=str(data.get("api", "")),
     )
+
+
+def _as_blob(url: str) -> str:
+    """The blob's address, where the event has that of the Data Lake: what is written through `dfs` is told with it.
+
+    https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
+    """
+    parts = urlsplit(url)
+    account, dot, rest = parts.netloc.partition(".dfs.core.")
+    return urlunsplit(parts._replace(netloc=f"{account}.blob.core.{rest}")) if dot else url
 
 
 def _unquoted(etag: object) -> str:

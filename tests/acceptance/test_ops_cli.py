@@ -385,6 +385,7 @@ COMMANDS = [
     ["jobs", "connect"],
     ["quality"],
     ["report"],
+    *(["score", word] for word in ("run", "status", "retry")),
     *(["quarantine", word] for word in ("list", "show", "release")),
     *(["gate", word] for word in ("explain", "simulate", "check")),
 ]

@@ -1,4 +1,4 @@
-"""`python -m ops` about production: approve, reject, rollback, webhooks; against real servers, without the app."""
+"""`python -m ops` about production: approvals, rollback, score, webhooks; against real servers, without the app."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,10 @@ import pytest
 from azure.servicebus import ServiceBusClient
 from mlflow import MlflowClient
 
+from local import flights
 from local.home import PROJECT
+from shared import usecase
+from shared.adapters.delta import DeltaLake
 from shared.domain import facts as f
 from shared.domain import identity
 from shared.domain import story as stories
@@ -44,10 +47,10 @@ def operator(tmp_path: Path, broker: str, mlflow: str) -> Operator:
     return one
 
 
-def sent(broker: str, kind: str) -> list[dict[str, Any]]:
+def sent(broker: str, kind: str, queue: str = "registry-events") -> list[dict[str, Any]]:
     with (
         ServiceBusClient.from_connection_string(broker) as client,
-        client.get_queue_receiver("registry-events") as receiver,
+        client.get_queue_receiver(queue) as receiver,
     ):
         found = [json.loads(b"".join(one.body)) for one in receiver.peek_messages(max_message_count=100)]
     return [one for one in found if one["type"] == kind]
@@ -143,3 +146,49 @@ def test_webhooks(operator: Operator) -> None:
     (one,) = operator.json("webhooks", "list", code=0)["webhooks"]
     assert (one["id"], one["url"], one["right"]) == (first["id"], url, True)
     assert all(not each["taken"] for each in operator.json("webhooks", "test", code=1)["events"])
+
+
+@pytest.fixture
+def silver(two_champions: Operator, tmp_path: Path) -> Operator:
+    """Three airports lie in silver."""
+    values = json.loads(two_champions.settings.read_text())["Values"]
+    two_champions.configure(**{**values, "LAKE_ROOT": str(tmp_path / "lake")})
+    spec = usecase.load_one(PROJECT / "usecases/flight_delays").data
+    DeltaLake(str(tmp_path / "lake"), "500MB").commit(flights.month(1, tmp_path), spec, STORY, 1)
+    return two_champions
+
+
+def test_score_run_is_looked_at_asked_for_and_followed(silver: Operator, broker: str) -> None:
+    dry = silver("score", "run", MODEL, "--dry-run", code=0)
+    assert dry == (
+        "version 2 of flight_delays scores version 1 of silver/flight_delays in 3 parts: EWR, JFK, LGA;"
+        " nothing was sent\n"
+    )
+    assert "no use case has the model" in silver("score", "run", "nope", code=2)
+    told = silver.json("score", "run", MODEL, "--because", "silver was mended", code=0)
+    (requested,) = silver.ledger.story(told["story"])
+    assert isinstance(requested, f.ScoringRequested)
+    assert (requested.version, requested.reason, told["parts"]) == ("2", "silver was mended", 3)
+    (command,) = sent(broker, "PlanScoring", "scorings")
+    assert (command["story"], command["version"]) == (told["story"], "2")
+
+
+def test_score_status_and_retry(silver: Operator, broker: str) -> None:
+    """Of three parts one is in gold, one runs, and one failed: that one is sent again."""
+    story, now = "cd" * 8, datetime.now(UTC)
+    of: dict[str, Any] = {"story": story, "at": now, "plan": "p1"}
+    parts = ("EWR", "JFK", "LGA")
+    silver.ledger.record(
+        [
+            replace(f.ScoringPlanned.example(), **of, parts=parts, use_case=MODEL),
+            *(replace(f.PartStarted.example(), **of, part=part, job_run_id=n) for n, part in enumerate(parts, 5)),
+            replace(f.PartScored.example(), **of, part="EWR", job_run_id=5, rows=10),
+            replace(f.PartFailed.example(), **of, part="LGA", job_run_id=7, final=True),
+        ]
+    )
+    assert "scored 1 of 3 parts, 10 rows · 1 running · 1 failed" in silver("score", "status", story, code=1)
+    assert "leads to no scoring" in silver("score", "status", "nope", code=2)
+    assert silver.json("score", "retry", story, "--dry-run", code=0)["parts"] == ["LGA"]
+    assert "1 of the parts of story" in silver("score", "retry", story, code=0)
+    (command,) = [one for one in sent(broker, "ScorePart", "scoring-parts") if one["story"] == story]
+    assert (command["part"], command["generation"]) == ("LGA", 2)

@@ -73,6 +73,7 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.AnnouncementDue.example(), {"about"}),
         (f.AnnouncementDelayed.example(), {"about"}),
         (f.DecisionAnnounced.example(), {"about"}),
+        (f.ScoringRequested.example(), set()),
         (f.ScoringPlanned.example(), {"plan"}),
         (f.PartStarted.example(), {"plan", "part", "generation"}),
         (f.PartScored.example(), {"plan", "part"}),

@@ -76,6 +76,15 @@ def test_file_is_the_path_of_the_address(url: str, file: str) -> None:
     assert decoded(url=url).file == file
 
 
+def test_what_was_written_through_the_data_lake_is_the_same_blob() -> None:
+    """Of an account with hierarchical namespace the address is that of `dfs`; it is fetched as the blob that it is."""
+    lake = decoded(url="https://example.dfs.core.windows.net/landing/flights/2013-01.csv", api="FlushWithClose")
+    assert lake.url == "https://example.blob.core.windows.net/landing/flights/2013-01.csv"
+    assert lake.file == "landing/flights/2013-01.csv"
+    other = "https://example.com/x.dfs.core.windows.net/landing/a.csv"
+    assert decoded(url=other).url == other
+
+
 def test_size_of_an_empty_blob_is_a_size() -> None:
     """ADLS tells of the file before it is written; the step drops it."""
     assert decoded(contentLength=0).size == 0

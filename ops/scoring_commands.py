@@ -1,0 +1,43 @@
+"""The command line about scoring: run, status, retry."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from ops import scoring
+from shared.views.finding import WHAT_LEADS
+
+type Command = Callable[..., argparse.ArgumentParser]
+
+
+def add_scoring_commands(commands: Any, command: Command) -> None:
+    """Add them to the others."""
+    parent = commands.add_parser("score", help="score the lake, and see how far it is", description="Score the lake.")
+    of_score = parent.add_subparsers(dest="of_score", metavar="COMMAND", required=True)
+    run = command(
+        of_score,
+        "run",
+        description="score all of a model's silver table as it is now, with the version that is in production",
+        well="0 it is asked for, or could be (--dry-run)",
+    )
+    run.add_argument("model", metavar="MODEL", help="the registered model")
+    run.add_argument("--because", metavar="TEXT", help="why; the ledger keeps it")
+    run.add_argument("--dry-run", action="store_true", help="only say what would be scored")
+    run.set_defaults(run=scoring.run)
+    status = command(
+        of_score,
+        "status",
+        description="say how far a scoring has come: parts done, running, failed, waiting",
+        well="0 every part is in gold; 1 not yet, or some failed",
+    )
+    status.add_argument("which", metavar="STORY", help=WHAT_LEADS)
+    status.set_defaults(run=scoring.status)
+    retry = command(
+        of_score,
+        "retry",
+        description="run the failed parts of a scoring once more, and no other",
+        well="0 they are sent, or could be (--dry-run)",
+    )
+    retry.add_argument("which", metavar="STORY", help=WHAT_LEADS)
+    retry.add_argument("--dry-run", action="store_true", help="only say which parts failed")
+    retry.set_defaults(run=scoring.retry)
