@@ -71,9 +71,9 @@ def retry(options: argparse.Namespace, output: Output) -> int:
 
 
 def _scored_in(ledger: Ledger, approvals: Approvals, text: str) -> str:
-    """The likeliest story that the text leads to and that has a scoring. Raises NothingFound."""
-    for story in find_stories(ledger, text, approvals):
-        whole = identity.whole_of(story)
-        if fan_outs(ledger.story(whole)):
-            return whole
+    """Of the stories that the text leads to the one that was scored last. Raises NothingFound."""
+    stories = dict.fromkeys(identity.whole_of(story) for story in find_stories(ledger, text, approvals))
+    planned = {story: plans[-1].plan.at for story in stories if (plans := fan_outs(ledger.story(story)))}
+    if planned:
+        return max(planned, key=lambda story: planned[story])
     raise NothingFound(f"'{visible(text)}' leads to no scoring; what leads to one: {WHAT_LEADS}")
