@@ -212,6 +212,33 @@ def test_many_tasks_that_load_one_model_at_once_do_not_disturb_each_other(laptop
     assert json.loads(laptop.script(CROWD)) == [3 * 16] * 6
 
 
+def test_a_class_is_learnt_judged_for_fairness_and_scored(laptop: Laptop, client: MlflowClient) -> None:
+    """Is it one of United's? Told from when and where it flies; gold has the probability."""
+    folder = laptop.folder / "united"
+    shutil.copytree(USE_CASE, folder)
+    given = yaml.safe_load((folder / "training.yml").read_text())
+    given |= {"target": "carrier", "positive": "UA", "needs": [], "slices": ["origin"], "fairness": ["origin"]}
+    given["inputs"] = ["sched_dep_time", "origin", "distance"]
+    (folder / "training.yml").write_text(yaml.safe_dump(given))
+    (folder / "features.py").write_text("def features(rows):\n    return rows\n")
+    of = {"config": str(folder), "model": "united", "story": "story-u"}
+    (trained,) = laptop.run(training(laptop, **of))
+    assert trained.code == 0, trained.output
+    version = client.get_model_version("united", "1")
+    metrics = client.get_run(version.run_id or "").data.metrics
+    assert metrics["accuracy"] > 0.7
+    assert metrics["roc_auc"] > 0.8
+    assert 0.3 < metrics["fairness.demographic_parity.origin"] <= 1, "they fly from Newark"
+    assert 0 < metrics["fairness.equalised_odds.origin"] <= 1
+    assert {"accuracy.origin.EWR", "accuracy.origin.JFK"} <= metrics.keys()
+    gold = str(laptop.folder / "lake/gold/united")
+    (scored,) = laptop.run(scoring(laptop, "JFK", gold=gold, model_version="1", **of))
+    assert scored.code == 0, scored.output
+    said = [row[5] for row in rows(gold)]
+    assert len(said) > 500
+    assert all(0 <= each <= 1 for each in said)
+
+
 def test_a_story_registers_once(laptop: Laptop, trained: list[Ended], client: MlflowClient) -> None:
     """A run that is started again for the same story ends well, and changes nothing."""
     experiment = client.get_experiment_by_name("/Shared/flight_delays")

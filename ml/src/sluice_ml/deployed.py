@@ -24,9 +24,13 @@ class DeployedModel(PythonModel):
         self.needs = needs
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> np.ndarray:  # type: ignore[override]  # noqa: ARG002 - one of the two signatures that MLflow takes
-        """One prediction a row, in the rows' order."""
+        """One prediction a row, in the rows' order; of a classifier the probability of the positive class."""
         able = model_input[self.needs].notna().all(axis=1).to_numpy()
         predictions = np.full(len(model_input), np.nan)
         if able.any():
-            predictions[able] = self.estimator.predict(self.features(model_input.loc[able, self.inputs]))
+            features = self.features(model_input.loc[able, self.inputs])
+            if hasattr(self.estimator, "predict_proba"):
+                predictions[able] = self.estimator.predict_proba(features)[:, 1]
+            else:
+                predictions[able] = self.estimator.predict(features)
         return predictions

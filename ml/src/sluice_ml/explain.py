@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sluice_ml.deployed import DeployedModel
+from sluice_ml.evaluate import HEADLINES
 from sluice_ml.holdout import Data
 from sluice_ml.usecase import Training
 
@@ -77,24 +78,27 @@ def card(
     training: Training, data: Data, metrics: Mapping[str, float], *, name: str, table_name: str, delta_version: int
 ) -> str:
     """The model card: what it is for and made of, how good it is, and for whom it is worst (Mitchell et al. 2019)."""
-    slices = {key: value for key, value in metrics.items() if key.startswith("rmse.")}
-    worst = sorted(slices, key=lambda key: -slices[key])[:5]
+    of_slices = "accuracy." if training.classifies else "rmse."
+    slices = {key: value for key, value in metrics.items() if key.startswith(of_slices)}
+    worst = sorted(slices, key=lambda key: slices[key] if training.classifies else -slices[key])[:5]
+    what = f"whether `{training.target}` is {training.positive}" if training.classifies else f"`{training.target}`"
     inputs = sorted(
         (key for key in metrics if key.startswith("importance.")), key=lambda key: -metrics[key]
     )[:5]  # fmt: skip
     lines = [
         f"# {name}",
-        f"Predicts `{training.target}` with {training.model}, from {', '.join(training.inputs)}.",
+        f"Predicts {what} with {training.model}, from {', '.join(training.inputs)}.",
         "",
         "## Data",
         f"{table_name} at version {delta_version}: {len(data.training):,} rows to learn from, and the newest",
         f"{training.holdout_days} days ({len(data.holdout):,} rows) to be judged by.",
         "",
         "## How good",
-        *(f"- {key}: {metrics[key]:.4g}" for key in ("rmse", "mae", "r2") if key in metrics),
+        *(f"- {key}: {metrics[key]:.4g}" for key in HEADLINES if key in metrics),
         "",
         "## For whom it is worst",
-        *(f"- {key.removeprefix('rmse.')}: rmse {slices[key]:.4g}" for key in worst),
+        *(f"- {key.removeprefix(of_slices)}: {of_slices[:-1]} {slices[key]:.4g}" for key in worst),
+        *(f"- {key}: {value:.4g}" for key, value in metrics.items() if key.startswith("fairness.")),
         "",
         "## What it goes by",
         *(f"- {key.removeprefix('importance.')}: {100 * metrics[key]:.0f} %" for key in inputs),

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -65,7 +64,9 @@ def train(parameters: TrainParameters) -> None:
         "sluice.champion_version": parameters.champion_version,
     }
     version = tracking.register(parameters.model, recorded, {**tags, **lineage})
-    print(f"registered {parameters.model}@{version}: rmse {metrics['rmse']:.4g} on {len(data.holdout)} held-out rows")
+    headline = next(name for name in evaluate.HEADLINES if name in metrics)
+    seen = f"{headline} {metrics[headline]:.4g} on {len(data.holdout)} held-out rows"
+    print(f"registered {parameters.model}@{version}: {seen}")
 
 
 def fit(use_case: UseCase, data: Data) -> DeployedModel:
@@ -77,8 +78,8 @@ def fit(use_case: UseCase, data: Data) -> DeployedModel:
             f"{use_case.folder / usecase.FEATURES}: features() made {len(features)} rows of {len(data.training)}:"
             " it must keep every row, in its place"
         )
-    estimator = models.build(training.model, training.parameters, features)
-    estimator.fit(features, data.training[training.target].to_numpy(dtype=float))
+    estimator = models.build(training.model, training.parameters, features, classifies=training.classifies)
+    estimator.fit(features, training.truth(data.training))
     return DeployedModel(
         features=use_case.features, estimator=estimator, inputs=list(training.inputs), needs=list(training.needs)
     )
@@ -86,25 +87,19 @@ def fit(use_case: UseCase, data: Data) -> DeployedModel:
 
 def compare(training: Training, data: Data, model: DeployedModel, champion: Registered | None) -> dict[str, float]:
     """The model's metrics, and the champion's on the same rows under `champion.`."""
-    measure = partial(
-        evaluate.metrics,
-        data.holdout,
-        target=training.target,
-        slices=training.slices,
-        smallest_slice=training.smallest_slice,
-    )
     found = {"rows.train": float(len(data.training)), "rows.holdout": float(len(data.holdout))}
-    found |= measure(model.predict(schemas.conform(data.holdout, data.inputs)))
+    found |= evaluate.measure(data.holdout, model.predict(schemas.conform(data.holdout, data.inputs)), training)
     if champion:
         predictions = evaluate.as_numbers(champion.predict(schemas.conform(data.holdout, champion.inputs)))
-        found |= {f"champion.{name}": value for name, value in measure(predictions).items()}
+        measured = evaluate.measure(data.holdout, predictions, training)
+        found |= {f"champion.{name}": value for name, value in measured.items()}
     return found
 
 
 def explained(training: Training, data: Data, model: DeployedModel) -> dict[str, float]:
     """Which inputs matter, and how long a prediction takes."""
     rows = schemas.conform(data.holdout, data.inputs)
-    shares = explain.importance(model, rows, data.holdout[training.target].to_numpy(dtype=float))
+    shares = explain.importance(model, rows, training.truth(data.holdout))
     took = explain.milliseconds_per_1000_rows(model, rows)
     return {**{f"importance.{name}": share for name, share in shares.items()}, "inference.ms_per_1000_rows": took}
 

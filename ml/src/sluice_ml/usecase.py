@@ -11,13 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Self
 
 import cloudpickle  # type: ignore[import-untyped]  # it has no types
+import numpy as np
 import pandas as pd
 import yaml
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sluice_ml.errors import BadInput
 
@@ -39,6 +41,9 @@ class Training(BaseModel):
     key: list[str] = Field(min_length=1)
     inputs: list[str] = Field(min_length=1)
     needs: list[str] = Field(default=[])
+    positive: bool | int | str | None = None  # given, the target is a class: this value of it, or any other
+    threshold: float = Field(default=0.5, gt=0, lt=1)  # from this probability on a row counts as positive
+    fairness: list[str] = Field(default=[])
     slices: list[str] = Field(default=[])
     smallest_slice: int = Field(default=1, gt=0)
     model: str
@@ -46,7 +51,31 @@ class Training(BaseModel):
 
     def columns(self) -> list[str]:
         """Every column of the silver table that training reads, each once."""
-        return list(dict.fromkeys([*self.key, *self.inputs, *self.needs, *self.slices, self.time, self.target]))
+        named = [*self.key, *self.inputs, *self.needs, *self.slices, *self.fairness, self.time, self.target]
+        return list(dict.fromkeys(named))
+
+    @property
+    def classifies(self) -> bool:
+        """Is the target a class?"""
+        return self.positive is not None
+
+    def truth(self, rows: pd.DataFrame) -> np.ndarray:
+        """The target as numbers; of a class 1 for the positive one, else 0. Raises BadInput where that is all one."""
+        if not self.classifies:
+            return rows[self.target].to_numpy(dtype=float)
+        found = (rows[self.target] == self.positive).to_numpy(dtype=float)
+        if not 0 < found.sum() < len(found):
+            raise BadInput(
+                f"{TRAINING}: positive: {int(found.sum())} of {len(found)} rows have {self.target} {self.positive!r}:"
+                " there have to be both such rows and others; name a value that the column has, as it is written there"
+            )
+        return found
+
+    @model_validator(mode="after")
+    def _fairness_is_of_classes(self) -> Self:
+        if self.fairness and not self.classifies:
+            raise ValueError("fairness: it is between groups of a class: say with `positive` which, or leave it out")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)
