@@ -89,7 +89,7 @@ def fairness(
     are positive, or among those that are not, whichever is larger (Hardt, Price, Srebro 2016; as fairlearn's
     `demographic_parity_difference` and `equalized_odds_difference`).
 
-    0 is fair. NaN, which no gate takes for good, where fewer than two groups can be compared or a prediction is missing.
+    0 is fair. NaN, which no gate takes for good, where fewer than two groups can be compared or one has no prediction.
     """
     said = np.where(np.isfinite(predictions), predictions >= threshold, np.nan)
     found = {}
