@@ -16,16 +16,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parameters:
-    """What both jobs are told."""
-
-    story: str = field(metadata={"help": "the story that the work belongs to"})
-    use_case: str = field(metadata={"help": "its name"})
-    table: str = field(metadata={"help": "address of the silver table"})
-    delta_version: int = field(metadata={"help": "the version of the silver table to read"})
-    model: str = field(metadata={"help": "name of the registered model"})
-    config: str = field(metadata={"help": "path or address of the use case's folder"})
-    job_run_id: str = field(default="", metadata={"help": "id of this run, as the workspace knows it"})
+class Given:
+    """Named texts on the command line."""
 
     @classmethod
     def parser(cls) -> argparse.ArgumentParser:
@@ -48,6 +40,24 @@ class Parameters:
         if empty := [name for name, value in values.items() if value == "" and name not in MAY_BE_EMPTY]:
             raise BadInput(f"{cls.__name__}: {', '.join(empty)} may not be empty: pass it as a job parameter")
         return cls(**values)
+
+    @classmethod
+    def names(cls) -> set[str]:
+        """What can be given."""
+        return {each.name for each in fields(cls)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters(Given):
+    """What training and scoring are told."""
+
+    story: str = field(metadata={"help": "the story that the work belongs to"})
+    use_case: str = field(metadata={"help": "its name"})
+    table: str = field(metadata={"help": "address of the silver table"})
+    delta_version: int = field(metadata={"help": "the version of the silver table to read"})
+    model: str = field(metadata={"help": "name of the registered model"})
+    config: str = field(metadata={"help": "path or address of the use case's folder"})
+    job_run_id: str = field(default="", metadata={"help": "id of this run, as the workspace knows it"})
 
 
 def _number(text: str) -> int:
@@ -75,3 +85,18 @@ class ScoreParameters(Parameters):
     model_version: str = field(metadata={"help": "the version of the registered model to score with"})
     registry: str = field(default="", metadata={"help": "address of a remote registry; empty: the workspace's own"})
     summary: str = field(default="", metadata={"help": "where to leave a summary of the predictions; empty: nowhere"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelayParameters(Given):
+    """What the relay job is told."""
+
+    updates: str = field(metadata={"help": "the trigger's updates, as JSON"})
+    url: str = field(metadata={"help": "address of the control plane's webhook for the relay"})
+    job_run_id: str = field(metadata={"help": "id of this run, as the workspace knows it"})
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("https://", "http://127.0.0.1:")):
+            raise BadInput(
+                f"{type(self).__name__}: url: {self.url!r} is not safe to sign for: it has to begin with https://"
+            )
