@@ -69,7 +69,7 @@ def story_line(view: StoryView) -> Document:
         "started": view.started,
         "last": view.last,
         "duration_seconds": _seconds(view.duration),
-        "last_sentence": view.timeline[-1].sentence,
+        "last_sentence": view.last_sentence,
     }
 
 

@@ -100,7 +100,7 @@ def _stories(stories: Sequence[StoryView], place: Place, now: datetime) -> Html:
             element(
                 "th",
                 element("a", visible(one.subject) or one.story, href=place.story(one.story)),
-                element("span", visible(one.attention or one.timeline[-1].sentence), class_="sub"),
+                element("span", visible(one.attention or one.last_sentence), class_="sub"),
                 scope="row",
                 role="rowheader",
                 class_="what",

@@ -65,6 +65,12 @@ class StoryView:
     links: tuple[Link, ...]
     progress: Progress | None = None
 
+    @property
+    def last_sentence(self) -> str:
+        """The last that happened in the story itself: that others heard of it is none of that."""
+        own = [one for one in self.timeline if one.kind != f.DecisionAnnounced.__name__] or self.timeline
+        return own[-1].sentence if own else ""
+
 
 def story_view(
     story: Sequence[f.Fact],
@@ -92,15 +98,18 @@ def story_view(
         started=began,
         last=story[-1].at,
         duration=max((own[-1].at if settled else now) - began, timedelta(0)),
-        timeline=tuple(_moment(fact, began) for fact in story if not _is_of_shard(fact)),
+        timeline=tuple(_moment(fact, began) for fact in story if not _is_passed_over(fact)),
         links=links_of(story, tracking_uri),
         progress=progress_of(story, read, now=now) if read else None,
     )
 
 
-def _is_of_shard(fact: f.Fact) -> bool:
-    """Shards that begin and end well are hundreds: the progress counts them."""
-    return isinstance(fact, f.PartStarted | f.PartScored) and not fact.job_run_id
+def _is_passed_over(fact: f.Fact) -> bool:
+    """Shards that begin and end well are hundreds: the progress counts them. What others are to hear is told when they
+    heard it.
+    """
+    of_shard = isinstance(fact, f.PartStarted | f.PartScored) and not fact.job_run_id
+    return of_shard or isinstance(fact, f.AnnouncementDue)
 
 
 def _moment(fact: f.Fact, began: datetime) -> Moment:

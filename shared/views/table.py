@@ -150,7 +150,7 @@ def _stories(stories: Sequence[StoryView], terminal: Terminal, now: datetime) ->
             Cell(visible(one.subject), is_path=True),
             Cell(ago(one.started, now)),
             Cell(span(one.duration)),
-            Cell(visible(one.attention or one.timeline[-1].sentence)),
+            Cell(visible(one.attention or one.last_sentence)),
         ]
         for one in stories
     ]

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain import announcing
+from shared.domain import announcing, identity
 from shared.domain import facts as f
 from shared.domain import story as stories
 from shared.domain.commands import AnnounceDecision, Queue
 from shared.domain.pages import NO_PAGES, Pages
 from shared.views.remedies import remedies
 from shared.views.states import State, state_of
+from shared.views.story import story_view
 from tests.ports import MemoryAnnouncer
 from tests.world import AFTER, MODEL, SLOT, USE_CASE, CrashAfter, World
 
@@ -45,11 +46,15 @@ def test_each_decision_is_published_once_when_it_stands() -> None:
         ("Sluice.PromotionReverted", "models/flight_delays/slots/champion"),
     ]
     assert len(set(ids(world))) == 4
+    by_hand_story = identity.story_of_version(MODEL, by_hand)
     for each in (story, worse):
         assert stories.is_settled(world.story(each))
     assert world.sweep_until_quiet() == 0
     promoted, announced = world.last(story, f.VersionPromoted), world.last(story, f.DecisionAnnounced)
     assert (announced.about, announced.event_id) == (promoted.key, ids(world)[0])
+    view = story_view(world.story(by_hand_story), waiting=[], now=world.clock.now())
+    assert [one.kind for one in view.timeline][-2:] == ["PromotionReverted", "DecisionAnnounced"]
+    assert view.last_sentence == view.timeline[-2].sentence, "what happened, and not that others heard of it"
 
 
 def test_without_a_topic_nothing_is_due() -> None:
