@@ -66,6 +66,22 @@ def test_functions_are_there() -> None:
     assert [route for route in routes if f"/api/{route}" not in pages] == []
 
 
+def test_values_of_the_host_are_there_each_with_a_reason() -> None:
+    def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                yield from leaves(inner, f"{path}.{name}".lstrip("."))
+        else:
+            yield path, value
+
+    written = re.findall(r"^\| `([\w.]+)` \| `([^`]+)` \| (.+) \|$", (REFERENCE / "host.md").read_text(), re.MULTILINE)
+    there = dict(leaves(json.loads((PROJECT / "host.json").read_text())))
+    assert {name: value for name, value, _ in written} == {
+        name: value if isinstance(value, str) else json.dumps(value) for name, value in there.items()
+    }
+    assert all(len(reason) > 20 for *_, reason in written)
+
+
 def test_commands_of_the_laptop_are_there() -> None:
     text = (REFERENCE / "local.md").read_text()
     commands = next(action.choices for action in _parser()._actions if action.dest == "command")
