@@ -79,7 +79,7 @@ class Sluice:
             command = documents.decode_command(body)
             if command.queue is not queue:
                 raise Malformed(f"{command.kind} travels on {command.queue}, not on {queue}")
-            self._apply(lambda: self.steps[type(command)](command))
+            self._apply(lambda: self.steps[type(command)](command), story=correlation_id)
         except Poison as error:
             self._park(queue, message_id, error.reason, str(error), body, story=correlation_id)
 
@@ -152,7 +152,8 @@ class Sluice:
         self.outbox.resend(message, message_id=message_id)
         self.parking.settle(message.queue, message.message_id, f"replayed by {who}")
 
-    def _apply(self, step: Callable[[], Decision]) -> None:
+    def _apply(self, step: Callable[[], Decision], *, story: str = "") -> None:
+        """Do the step and send what follows. Each line of the log says its story, and is one line whatever it says."""
         for pause in (*BACK_OFF, None):
             try:
                 decision = step()
@@ -161,14 +162,15 @@ class Sluice:
             except Transient as error:
                 if pause is None:
                     raise
-                log.warning("%s; trying again in %s s", error, pause)
+                log.warning("story %s: %s; trying again in %s s", story or "-", _one_line(str(error)), pause)
                 self.clock.sleep(pause)
             else:
-                log.info("%s", decision.summary)
+                about = story or decision.story or next((one.story for one in decision.send if one.story), "-")
+                log.info("story %s: %s", about, _one_line(decision.summary))
                 return
 
     def _park(self, queue: str, message_id: str, reason: str, detail: str, body: bytes, *, story: str) -> None:
-        log.error("parked %s of %s: %s: %s", message_id, queue, reason, detail)
+        log.error("story %s: parked %s of %s: %s: %s", story or "-", message_id, queue, reason, _one_line(detail))
         now = self.clock.now()
         self.parking.park(
             ParkedMessage(
@@ -185,3 +187,8 @@ class Sluice:
             self.ledger.record(
                 [Parked(story=story, at=now, queue=queue, message_id=message_id, reason=reason, detail=detail)]
             )
+
+
+def _one_line(text: str) -> str:
+    """The text without what would begin another line, or steer a terminal: names of files come from outside."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

@@ -1,5 +1,7 @@
 """A run may have ended: read it, and record how."""
 
+from dataclasses import replace
+
 from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.commands import Command, FollowRun, ScorePart
@@ -50,10 +52,12 @@ def follow_run(
     if run.result is RunResult.RUNNING:
         return Decision(summary=f"run {command.job_run_id} still runs")
     if isinstance(began, TrainingStarted):
-        return _training_ended(began, run, use_case=stories.use_case_of(story), ledger=ledger, clock=clock)
+        ended = _training_ended(began, run, use_case=stories.use_case_of(story), ledger=ledger, clock=clock)
+        return replace(ended, story=began.story)
     plan = next(one for one in stories.of_kind(story, ScoringPlanned) if one.plan == began.plan)
     fan_in = FanIn(ledger=ledger, journals=journals, clock=clock, limits=_limits(use_cases, plan.use_case))
-    return _part_ended(began, run, plan, stories.use_case_of(story), fan_in=fan_in, lake=lake)
+    ended = _part_ended(began, run, plan, stories.use_case_of(story), fan_in=fan_in, lake=lake)
+    return replace(ended, story=began.story)
 
 
 def _limits(use_cases: UseCases, name: str) -> JumpLimits:

@@ -1,5 +1,7 @@
 """What becomes of a message whose step fails: tried again, given back, parked, sent again; and nothing swallowed."""
 
+import base64
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,7 +18,7 @@ from shared.steps.decision import Decision
 from shared.wire.documents import encode_command
 from shared.wire.event_grid import BLOB_CREATED
 from tests.ports import LANDING_URL
-from tests.world import World
+from tests.world import PASSWORD, SECRET, USER, World
 
 COMMAND = CheckBatch.example()
 NEXT = StartTraining.example()
@@ -283,3 +285,28 @@ def test_parking_that_fails_is_raised_so_that_the_message_comes_again() -> None:
         deliver(replace(with_step(world, Failing(Refused("x"))), parking=parking))
     with pytest.raises(Unreachable, match="the ledger"):
         replace(world.sluice, parking=parking).dead_letter(Queue.ARRIVALS, "m1", b"", "", "")
+
+
+def test_each_line_of_the_log_says_its_story_and_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    """A whole story, from the event to gold, with all its webhooks and notifications, at the finest level."""
+    caplog.set_level(logging.DEBUG)
+    world = World()
+    story = world.land()
+    world.run()
+    said = [record.getMessage() for record in caplog.records if record.name == "sluice"]
+    assert len(said) > 8
+    assert [line for line in said if not line.startswith(f"story {story}: ")] == [
+        "story -: flight_delays@champion is version 1, as approved"
+    ], "what the registry tells of our own doing has no story"
+    whole = caplog.text
+    basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    assert [secret for secret in (SECRET, PASSWORD, basic) if secret in whole] == []
+
+
+def test_a_name_from_outside_begins_no_line_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    world = World()
+    step = lambda _: Decision(summary="a.csv\nstory -: all is well\x1b[2J")  # noqa: E731 - a step of one line
+    deliver(with_step(world, step), story="ab" * 8)
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "sluice"]
+    assert line == "story abababababababab: a.csv\\nstory -: all is well\\x1b[2J"
