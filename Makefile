@@ -23,6 +23,7 @@ test: $(VENV)/.test ## run all tests
 	@$(PY) -m pytest $(ARGS)
 
 bench: $(VENV)/bench/.installed ## measure, side by side in one run; prints ratios (a quarter of an hour)
+	@$(PY) -m benchmarks.cold_start
 	@$(PY) -m benchmarks.webhook
 	@$(PY) -m benchmarks.sending
 	@$(PY) -m benchmarks.scoring
