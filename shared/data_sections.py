@@ -1,11 +1,15 @@
-"""Sections of usecase.yml about when to train."""
+"""Sections of usecase.yml about what lands, and when it is trained on."""
 
+import codecs
 from datetime import timedelta
+from decimal import Decimal
+from pathlib import PurePosixPath
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from shared.domain.retrain import RetrainSpec, When
+from shared.domain.usecase import LARGEST, DataSpec, Format, QuarantineKind
 from shared.yaml_file import Section
 
 Span = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3} (minute|hour|day|week)s?$")]
@@ -15,6 +19,66 @@ def span_of(text: str) -> timedelta:
     """`6 hours` as a duration."""
     count, _, unit = text.partition(" ")
     return timedelta(**{f"{unit.removesuffix('s')}s": int(count)})
+
+
+TablePath = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_][a-z0-9_/-]*$")]
+
+_FORMATS = {
+    ".csv": Format.CSV,
+    ".tsv": Format.CSV,
+    ".jsonl": Format.JSON_LINES,
+    ".ndjson": Format.JSON_LINES,
+    ".parquet": Format.PARQUET,
+}
+
+
+class DataSection(Section):
+    """`data` of usecase.yml."""
+
+    arrives: str = Field(min_length=1, description="pattern of container/path, such as landing/flights/*.csv")
+    format: Format | None = None
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    encoding: str = "utf-8"
+    largest_mb: int = Field(default=LARGEST >> 20, ge=1)
+    expectations: str = "expectations.json"
+    table: TablePath
+    partition_by: str
+    columns: dict[str, str] = Field(default_factory=dict)
+    null_values: list[str] = Field(default=[""])
+    quarantine: QuarantineKind = QuarantineKind.BATCH
+    quarantine_at_most_percent: Decimal = Field(default=Decimal(10), gt=0, lt=100)
+    every: Span | None = None
+    grace: Span | None = None
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        try:
+            "".encode(value)
+            return codecs.lookup(value).name
+        except LookupError as error:
+            raise ValueError(f"{error}: Python's name of a text encoding, such as utf-8 or latin-1") from error
+
+    def spec(self, suite: str) -> DataSpec:
+        """As the core sees it, with the suite's text."""
+        every = span_of(self.every) if self.every else None
+        suffix = PurePosixPath(self.arrives.removesuffix(".gz")).suffix
+        return DataSpec(
+            arrives=self.arrives,
+            format=self.format or _FORMATS.get(suffix, Format.CSV),
+            delimiter=self.delimiter or ("\t" if suffix == ".tsv" else ","),
+            encoding=self.encoding,
+            largest=self.largest_mb << 20,
+            expectations=suite,
+            table=self.table,
+            partition_by=self.partition_by,
+            columns=self.columns,
+            null_values=tuple(self.null_values),
+            quarantine=self.quarantine,
+            quarantine_at_most_percent=self.quarantine_at_most_percent,
+            every=every,
+            grace=span_of(self.grace) if self.grace else (every or timedelta()) / 10,
+        )
 
 
 class RetrainSection(Section):

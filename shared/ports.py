@@ -141,9 +141,9 @@ class Announcer(Protocol):
 class Landing(Protocol):
     """Where files land."""
 
-    def fetch(self, url: str, etag: str) -> AbstractContextManager[Path | None]:
+    def fetch(self, url: str, etag: str, largest: int) -> AbstractContextManager[Path | None]:
         """A local copy of the file at that ETag, for as long as the context lasts; None when it is not there any
-        more at that ETag. Raises Refused for a URL outside the landing area.
+        more at that ETag. Raises Refused for a URL outside the landing area, TooLarge for more bytes than `largest`.
         """
 
 

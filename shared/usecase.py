@@ -10,20 +10,16 @@ usecases/flight_delays/
 
 import json
 from dataclasses import replace
-from datetime import timedelta
-from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from shared.data_sections import RetrainSection, Span, span_of
+from shared.data_sections import DataSection, RetrainSection, TablePath
 from shared.domain.patterns import common_name
 from shared.domain.prediction import JumpLimits
 from shared.domain.usecase import (
-    DataSpec,
-    QuarantineKind,
     ScoringSpec,
     ServingSpec,
     TrainingSpec,
@@ -35,21 +31,6 @@ from shared.errors import Misconfigured
 from shared.gate_file import read_gate
 from shared.sections import GateSection
 from shared.yaml_file import Name, Section, read
-
-TablePath = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_][a-z0-9_/-]*$")]
-
-
-class _Data(Section):
-    arrives: str = Field(min_length=1, description="pattern of container/path, such as landing/flights/*.csv")
-    expectations: str = "expectations.json"
-    table: TablePath
-    partition_by: str
-    columns: dict[str, str] = Field(default_factory=dict)
-    null_values: list[str] = Field(default=[""])
-    quarantine: QuarantineKind = QuarantineKind.BATCH
-    quarantine_at_most_percent: Decimal = Field(default=Decimal(10), gt=0, lt=100)
-    every: Span | None = None
-    grace: Span | None = None
 
 
 class _Training(Section):
@@ -89,7 +70,7 @@ class _UseCaseFile(Section):
     name: Name
     description: str = ""
     owner: str = ""
-    data: _Data
+    data: DataSection
     training: _Training
     gate: GateSection
     scoring: _Scoring
@@ -160,22 +141,10 @@ def load_one(folder: Path) -> UseCase:
         faults.append(f"{folder / 'features.py'}: it is not there: write what the model learns from into it")
     if faults or gate is None:
         raise Misconfigured("\n".join(faults))
-    every = span_of(main.data.every) if main.data.every else None
     return UseCase(
         name=main.name,
         folder=str(folder.resolve()),
-        data=DataSpec(
-            arrives=main.data.arrives,
-            expectations=suite,
-            table=main.data.table,
-            partition_by=main.data.partition_by,
-            columns=main.data.columns,
-            null_values=tuple(main.data.null_values),
-            quarantine=main.data.quarantine,
-            quarantine_at_most_percent=main.data.quarantine_at_most_percent,
-            every=every,
-            grace=span_of(main.data.grace) if main.data.grace else (every or timedelta()) / 10,
-        ),
+        data=main.data.spec(suite),
         training=TrainingSpec(job=main.training.job, model=main.training.model),
         gate=main.gate.spec(*gate),
         drift=main.drift.spec() if main.drift else None,

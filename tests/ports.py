@@ -66,7 +66,7 @@ class MemoryLanding:
         del self._files[url]
 
     @contextmanager
-    def fetch(self, url: str, etag: str) -> Iterator[Path | None]:
+    def fetch(self, url: str, etag: str, largest: int) -> Iterator[Path | None]:
         if not url.startswith(f"{LANDING_URL}/"):
             raise Refused(f"{url} is not below {LANDING_URL}")
         content, current = self._files.get(url, (b"", ""))

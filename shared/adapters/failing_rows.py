@@ -19,6 +19,7 @@ from shared.adapters.tables import identifier, quoted
 from shared.domain.quality import CheckReport, ExpectationOutcome
 from shared.domain.usecase import DataSpec
 from shared.domain.verdicts import Severity, Verdict
+from shared.errors import Malformed
 from shared.quarantine import REASONS, Sorted
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ class RowSorter:
                 with self._one_at_a_time, tables.connect(self._memory_limit) as db:
                     tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
                     found = _sort_out(db, Path(folder), spec, report)
-            except duckdb.Error as error:  # unreadable, or too large to be sorted: the file is kept all the same
+            except (
+                duckdb.Error,
+                Malformed,
+            ) as error:  # unreadable, or too large: the file is kept all the same
                 log.warning("%s is not sorted row by row: %s", file.name, error)
                 found = None
             yield found

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from shared.adapters.storage import LAPTOP, Storage, reachable
 from shared.domain.arrival import local_etag
-from shared.errors import Refused
+from shared.errors import Refused, TooLarge
 
 
 def etag_of(info: dict[str, Any]) -> str:
@@ -29,7 +29,7 @@ class FsspecLanding:
         self._storage = storage
 
     @contextmanager
-    def fetch(self, url: str, etag: str) -> Iterator[Path | None]:
+    def fetch(self, url: str, etag: str, largest: int) -> Iterator[Path | None]:
         if not url.startswith(self._url):
             raise Refused(f"{url} is not below {self._url}: nothing else is read")
         relative = PurePosixPath(unquote(_path(url).removeprefix(_path(self._url))))
@@ -43,7 +43,10 @@ class FsspecLanding:
             target = Path(folder) / relative.name
             try:
                 with reachable(source):
-                    unchanged = etag_of(filesystem.info(source)) == etag
+                    seen = filesystem.info(source)
+                    unchanged = etag_of(seen) == etag
+                    if unchanged and seen["size"] > largest:
+                        raise TooLarge(f"{relative} has more than {largest >> 20:,} MB (data.largest_mb)")
                     if unchanged:
                         with filesystem.open(source, "rb") as landed, target.open("wb") as copy:
                             shutil.copyfileobj(landed, copy, 1 << 20)

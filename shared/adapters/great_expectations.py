@@ -15,7 +15,7 @@ from shared.domain import identity
 from shared.domain.quality import CheckReport, ExpectationOutcome
 from shared.domain.usecase import DataSpec
 from shared.domain.verdicts import Severity, Verdict
-from shared.errors import Unreachable
+from shared.errors import Malformed, Unreachable
 
 if TYPE_CHECKING:
     import duckdb
@@ -82,14 +82,12 @@ class GreatExpectations:
         with self.one_at_a_time, tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
             try:
                 tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
-            except duckdb.OutOfMemoryException as error:
-                detail = f"CHECK_MEMORY_LIMIT is too little: {_first_line(error)}"
-                too_large = _stopped("readable", f"{file.name} can be read", detail, Verdict.MISCONFIGURED)
-                return CheckReport(suite=fingerprint, rows=0, expectations=(too_large,))
             except duckdb.IOException as error:
                 raise Unreachable(f"{file.name}: {error}") from error
-            except duckdb.Error as error:
-                unreadable = _stopped("readable", f"{file.name} can be read", _first_line(error), Verdict.FAILED)
+            except (duckdb.Error, Malformed) as error:
+                memory = "CHECK_MEMORY_LIMIT is too little: " * isinstance(error, duckdb.OutOfMemoryException)
+                detail = f"{memory}{_first_line(error)}"
+                unreadable = _stopped("readable", f"{file.name} can be read", detail, Verdict.ERROR)
                 return CheckReport(suite=fingerprint, rows=0, expectations=(unreadable,))
             return judge(db, spec.expectations, file.name)
 
@@ -175,7 +173,8 @@ def _of_result(result: Any) -> ExpectationOutcome:
     each = {**result.expectation_config.to_json_dict()}
     raised = _raised(result.exception_info)
     if raised:
-        return _outcome(each, Verdict.MISCONFIGURED, raised, None)
+        verdict = Verdict.ERROR if "Out of Memory" in raised else Verdict.MISCONFIGURED
+        return _outcome(each, verdict, raised, None)
     found = result.result or {}
     unexpected = found.get("unexpected_count")
     detail = ""

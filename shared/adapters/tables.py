@@ -1,9 +1,11 @@
 """Landed files as DuckDB relations: one way of reading them, for the check and for the commit."""
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.domain.usecase import DataSpec
+from shared.adapters import landed_file
+from shared.domain.usecase import DataSpec, Format
 
 if TYPE_CHECKING:
     import duckdb
@@ -12,6 +14,12 @@ VIEW = "batch"
 
 PREPARED = ".prepared.parquet"
 """How the name of a file ends that was made here from a landed one, such as what is left without its bad rows."""
+
+
+_JSON_LINES = (
+    "format = 'newline_delimited', records = true, sample_size = 50000, map_inference_threshold = -1,"
+    " field_appearance_threshold = 0"
+)
 
 
 def quoted(text: str) -> str:
@@ -30,31 +38,65 @@ def connect(memory_limit: str) -> "duckdb.DuckDBPyConnection":
     """
     import duckdb
 
-    db = duckdb.connect(config={"memory_limit": memory_limit, "threads": 2, "preserve_insertion_order": False})
+    db = duckdb.connect(
+        config={
+            "memory_limit": memory_limit,
+            "threads": 2,
+            "preserve_insertion_order": False,
+            "temp_directory": tempfile.gettempdir(),  # what does not fit; else it were where the app is deployed
+            "autoinstall_known_extensions": False,
+        }
+    )
     db.execute("SET TimeZone = 'UTC'")
     return db
 
 
 def to_parquet(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, target: Path) -> None:
-    """Write the landed CSV as Parquet, streaming, and show it as the view `batch`.
+    """Show the landed file as the view `batch`; what is no Parquet yet is written as such first, streaming.
 
     Parquet because the check scans it some thirty times, and a CSV is parsed anew each time. Columns that the use
-    case gives a type have that type; the others look as DuckDB finds them. Nothing else is left to its sniffer, which
-    skips leading lines until the rest looks regular. Raises duckdb.Error for what is no CSV.
+    case gives a type have that type; the others look as DuckDB finds them. A number that is none (NaN) is no value: it
+    is missing, as pandas has it. Raises duckdb.Error for what is not in the format, Malformed for what cannot be
+    unpacked, TooLarge for more than is read.
     """
     if file.name.endswith(PREPARED):
         db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS FROM read_parquet({quoted(str(file))})")
         return
+    source = landed_file.plain(file, spec, target.parent)
+    rows = {
+        Format.CSV: lambda: _csv(db, quoted(str(source)), spec),
+        Format.JSON_LINES: lambda: f"SELECT * FROM read_json({quoted(str(source))}, {_JSON_LINES})",
+        Format.PARQUET: lambda: f"SELECT * FROM read_parquet({quoted(str(source))})",
+    }[spec.format]()
+    kinds = {str(name): str(kind) for name, kind, *_ in db.sql(f"DESCRIBE {rows}").fetchall()}
+    columns = ", ".join(_column(name, kind, spec) for name, kind in kinds.items())
+    select = f"SELECT {columns} FROM ({rows})"
+    if spec.format is not Format.PARQUET:
+        db.execute(f"COPY ({select}) TO {quoted(str(target))} (FORMAT parquet)")
+        select = f"FROM read_parquet({quoted(str(target))})"
+    db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS {select}")
+
+
+def _csv(db: "duckdb.DuckDBPyConnection", source: str, spec: DataSpec) -> str:
+    """Nothing but types is left to DuckDB's sniffer, which skips leading lines until the rest looks regular."""
     nulls = ", ".join(quoted(value) for value in spec.null_values)
     options = (
-        f"""header = true, skip = 0, delim = ',', quote = '"', escape = '"', sample_size = 50000, nullstr = [{nulls}]"""
+        f"header = true, skip = 0, delim = {quoted(spec.delimiter)}, quote = '\"', escape = '\"',"
+        f" sample_size = 50000, nullstr = [{nulls}]"
     )
-    source = quoted(str(file))
     found = db.sql(f"DESCRIBE SELECT * FROM read_csv({source}, all_varchar = true, {options})").fetchall()
     typed = {name: spec.columns[name] for name, *_ in found if name in spec.columns}
     types = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in typed.items())
     with_types = f", types = {{{types}}}" if types else ""
-    db.execute(
-        f"COPY (SELECT * FROM read_csv({source}, {options}{with_types})) TO {quoted(str(target))} (FORMAT parquet)"
-    )
-    db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS FROM read_parquet({quoted(str(target))})")
+    return f"SELECT * FROM read_csv({source}, {options}{with_types})"
+
+
+def _column(name: str, kind: str, spec: DataSpec) -> str:
+    """A column as it is shown: of the use case's type, and without what is no number."""
+    value = column = identifier(name)
+    wanted = spec.columns.get(name, kind) if spec.format is not Format.CSV else kind
+    if wanted != kind:
+        value = f"CAST({value} AS {wanted})"
+    if wanted.upper() in {"FLOAT", "DOUBLE"}:
+        value = f"CASE WHEN NOT isnan({value}) THEN {value} END"
+    return column if value == column else f"{value} AS {column}"

@@ -17,7 +17,14 @@ BEGIN, END = "<!-- sluice: the gate writes what is between these two -->", "<!--
 LONGEST = 5000
 """Characters of a description in MLflow's database. Rules that passed are left out first, never the owner's words."""
 
-_MARKS = {Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.MISCONFIGURED: "?", Verdict.WAITING: "…"}
+_MARKS = {
+    Verdict.PASSED: "✓",
+    Verdict.WARNED: "!",
+    Verdict.FAILED: "✗",
+    Verdict.MISCONFIGURED: "?",
+    Verdict.ERROR: "⚠",
+    Verdict.WAITING: "…",
+}
 _REASON, _CELL = 1000, 300
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", "[": "&#91;", "]": "&#93;", "://": "&#58;//"}
 

@@ -50,8 +50,10 @@ class CheckReport:
 
     @property
     def verdict(self) -> Verdict:
-        """Warnings do not count; a suite that blocks nothing, or checked nothing, is misconfigured."""
-        return together(one.verdict for one in self.expectations if one.severity is Severity.BLOCKING)
+        """A warning that does not hold makes a pass a `warned`; a suite that blocks nothing is misconfigured."""
+        verdict = together(one.verdict for one in self.expectations if one.severity is Severity.BLOCKING)
+        warned = any(one.severity is Severity.WARNING and not one.verdict.lets_pass for one in self.expectations)
+        return Verdict.WARNED if warned and verdict is Verdict.PASSED else verdict
 
     @property
     def reasons(self) -> tuple[str, ...]:

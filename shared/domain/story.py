@@ -211,6 +211,8 @@ def needs_attention(story: Sequence[f.Fact]) -> str:
     checked = newest(story, f.BatchChecked)
     if checked and checked.verdict is Verdict.MISCONFIGURED:
         reasons.append("the check is misconfigured")
+    if checked and checked.verdict is Verdict.ERROR:
+        reasons.append("the batch could not be checked")
     return "; ".join(reasons)
 
 

@@ -15,6 +15,9 @@ from shared.domain.prediction import JumpLimits
 from shared.domain.retrain import RetrainSpec
 from shared.errors import UnknownUseCase
 
+LARGEST = 10 << 30
+"""Bytes of the largest file that is read, where the use case says nothing."""
+
 
 class QuarantineKind(StrEnum):
     """What is kept apart of a batch that failed: all of it, or only its bad rows where single rows failed."""
@@ -23,12 +26,21 @@ class QuarantineKind(StrEnum):
     ROWS = "rows"
 
 
+class Format(StrEnum):
+    """How a landed file is written; any of them may be packed with gzip."""
+
+    CSV = "csv"
+    JSON_LINES = "json_lines"
+    PARQUET = "parquet"
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
     """What lands, how it is read, what it must be like, and where it goes.
 
     `arrives` is a pattern of container/path; `columns` gives the type of a column where the file's own look would not
-    do; `expectations` is the text of the suite; `table` is relative to the lake. Where more than
+    do; `delimiter` and `encoding` are a CSV's; a file of more bytes than `largest`, as it landed or unpacked, is not
+    read. `expectations` is the text of the suite; `table` is relative to the lake. Where more than
     `quarantine_at_most_percent` of the rows are bad, the whole batch is. `every` says how often data is expected, and
     `grace` how late it may be.
     """
@@ -39,6 +51,10 @@ class DataSpec:
     partition_by: str
     columns: Mapping[str, str]
     null_values: Sequence[str] = ("",)
+    format: Format = Format.CSV
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    largest: int = LARGEST
     quarantine: QuarantineKind = QuarantineKind.BATCH
     quarantine_at_most_percent: Decimal = Decimal(10)
     every: timedelta | None = None

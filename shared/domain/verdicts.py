@@ -5,12 +5,21 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """`misconfigured` is not `failed`: the question itself was wrong, so nobody can say the thing is bad."""
+    """`misconfigured` is not `failed`: the question itself was wrong, so nobody can say the thing is bad. Nor is
+    `error`: it could not be asked, as the file cannot be read or the memory did not suffice. `warned` passes.
+    """
 
     PASSED = "passed"
+    WARNED = "warned"
     FAILED = "failed"
     MISCONFIGURED = "misconfigured"
+    ERROR = "error"
     WAITING = "waiting"
+
+    @property
+    def lets_pass(self) -> bool:
+        """Does what was judged go on?"""
+        return self in {Verdict.PASSED, Verdict.WARNED}
 
 
 class Severity(StrEnum):
@@ -31,9 +40,9 @@ class RunResult(StrEnum):
 
 
 def together(verdicts: Iterable[Verdict]) -> Verdict:
-    """The verdict of many: misconfigured before failed before waiting before passed; of none: misconfigured."""
+    """The verdict of many: error before misconfigured, failed, waiting, warned and passed; of none: misconfigured."""
     seen = set(verdicts)
-    for verdict in (Verdict.MISCONFIGURED, Verdict.FAILED, Verdict.WAITING):
+    for verdict in (Verdict.ERROR, Verdict.MISCONFIGURED, Verdict.FAILED, Verdict.WAITING, Verdict.WARNED):
         if verdict in seen:
             return verdict
     return Verdict.PASSED if seen else Verdict.MISCONFIGURED

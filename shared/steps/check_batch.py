@@ -19,7 +19,6 @@ from shared.domain.facts import (
 )
 from shared.domain.profile import versions_of
 from shared.domain.usecase import UseCase, UseCases
-from shared.domain.verdicts import Verdict
 from shared.errors import Refused
 from shared.notes import Entry, Journals
 from shared.ports import Approvals, Clock, Commit, Lake, Landing, Ledger, Quality
@@ -47,7 +46,7 @@ def check_batch(
     lake: Lake,
     clock: Clock,
 ) -> Decision:
-    """Check, then commit exactly once or quarantine; a verdict that is not `passed` trains nothing.
+    """Check, then commit exactly once or quarantine; a verdict that does not let pass trains nothing.
 
     A generation that a person released from quarantine goes on unchecked, or is checked once more, as was asked.
     """
@@ -74,7 +73,7 @@ def check_batch(
     released = _released(command, story)
     if released and not released.check:
         return _release(command, released, use_case, ports)
-    with _file(command, released, ports) as file:
+    with _file(command, released, use_case, ports) as file:
         if file is None:
             reason = f"{command.file} is not there any more at ETag {command.etag}"
             ledger.record([DataSuperseded(story=command.story, at=clock.now(), reason=reason)])
@@ -88,19 +87,21 @@ def _released(command: CheckBatch, story: Sequence[Fact]) -> QuarantineReleased 
 
 
 @contextmanager
-def _file(command: CheckBatch, released: QuarantineReleased | None, ports: BatchPorts) -> Iterator[Path | None]:
+def _file(
+    command: CheckBatch, released: QuarantineReleased | None, use_case: UseCase, ports: BatchPorts
+) -> Iterator[Path | None]:
     """What landed; of what was kept apart the copy there, as the landing area may have lost it."""
     if released:
         with ports.quarantine.file(released.location) as file:
             yield file
     else:
-        with ports.landing.fetch(command.url, command.etag) as file:
+        with ports.landing.fetch(command.url, command.etag, use_case.data.largest) as file:
             yield file
 
 
 def _judge(command: CheckBatch, file: Path, use_case: UseCase, ports: BatchPorts) -> Decision:
     checked = _check(command, file, use_case, ports)
-    if checked.verdict is Verdict.PASSED:
+    if checked.verdict.lets_pass:
         drift = watch_drift(command, file, use_case, ports)
         if drift is None or drift.drift is not Drift.STOPPED:
             commit = ports.lake.commit(file, use_case.data, command.story, command.generation)

@@ -8,7 +8,6 @@ from shared.domain import quarantine
 from shared.domain import story as stories
 from shared.domain.facts import BatchChecked, DataCommitted, Fact, RowsQuarantined, TrainingStarted
 from shared.domain.policy import AGE, Condition, Evidence
-from shared.domain.verdicts import Verdict
 from shared.ports import Approval, Artefacts, Description, ModelVersion
 
 CHAMPION_PREFIX = "champion."
@@ -75,7 +74,7 @@ def _why_not_passed(told: Sequence[Fact]) -> str:
     checked = stories.last(told, BatchChecked)
     if checked is None:
         return "no check of its data is known"
-    if checked.verdict is Verdict.PASSED:
+    if checked.verdict.lets_pass:
         return ""
     if released := quarantine.released(told):
         return f"the check of its data {checked.verdict}, and {released.who} let it pass: {released.reason}"

@@ -78,7 +78,7 @@ def _check(one: VersionQuality) -> tuple[str, tuple[str, ...]]:
         return "released", ("yellow",)
     warnings = one.count(Severity.WARNING)
     also = f", {many(warnings, 'warning')}" if warnings else ""
-    return f"{one.checked.verdict}{also}", ("green",) if one.checked.verdict is Verdict.PASSED else ("yellow",)
+    return f"{one.checked.verdict}{also}", ("green",) if one.checked.verdict.lets_pass else ("yellow",)
 
 
 def _drift(one: VersionQuality) -> tuple[str, tuple[str, ...]]:

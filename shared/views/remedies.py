@@ -9,7 +9,7 @@ from shared.domain import facts as f
 from shared.domain import story as stories
 from shared.domain.commands import Queue
 from shared.domain.identity import model_at
-from shared.domain.verdicts import RunResult
+from shared.domain.verdicts import RunResult, Verdict
 from shared.errors import DEAD_LETTERED, Malformed, Poison, Refused, UnknownUseCase
 from shared.ports import ParkedMessage
 
@@ -23,6 +23,11 @@ _OF_PARKED = {
 _OF_RUN = {
     RunResult.CANCELLED: "somebody stopped run {run}: ask why",
     RunResult.LOST: "the platform lost run {run} and those before it: look at the workspace",
+}
+
+_OF_CHECK = {
+    Verdict.MISCONFIGURED: "the suite is wrong, not the data: mend the suite, then have the file checked again",
+    Verdict.ERROR: "read why: have it landed anew, or mend how it is read (`data` of usecase.yml), then check it again",
 }
 
 _BEFORE_A_ROLLBACK: dict[type[f.Fact], str] = {
@@ -143,8 +148,7 @@ def _advice(fact: f.Fact) -> tuple[str, tuple[str, ...]]:
         case f.EndpointFailed() | f.PredictionsJumped():
             return _BEFORE_A_ROLLBACK[type(fact)], ("rollback", fact.model, "--because", "TEXT")
         case f.BatchChecked():
-            command = ("quarantine", "release", fact.story, "--check", "--because", "TEXT")
-            return "the suite is wrong, not the data: mend the suite, then have the file checked again", command
+            return _OF_CHECK[fact.verdict], ("quarantine", "release", fact.story, "--check", "--because", "TEXT")
         case _:
             return "look at the story", ("story", fact.story)
 

@@ -23,7 +23,7 @@ NEAR = 6
 PLOTS = 40
 """So many columns are drawn, those that drifted first."""
 
-_LOOKS = {Verdict.PASSED: "good", Verdict.FAILED: "bad"}
+_LOOKS = {Verdict.PASSED: "good", Verdict.WARNED: "good", Verdict.FAILED: "bad", Verdict.ERROR: "bad"}
 
 
 def report_page(view: ReportView, place: Place | None) -> str:
@@ -71,7 +71,14 @@ def _head(view: ReportView, title: str, look: str, place: Place | None) -> Html:
 
 def _expectations(view: ReportView) -> Html:
     """What did not pass first."""
-    order = [Verdict.MISCONFIGURED, Verdict.FAILED, Verdict.WAITING, Verdict.PASSED]
+    order = [
+        Verdict.ERROR,
+        Verdict.MISCONFIGURED,
+        Verdict.FAILED,
+        Verdict.WAITING,
+        Verdict.WARNED,
+        Verdict.PASSED,
+    ]
     told = sorted(view.checked.expectations, key=lambda one: order.index(one.verdict))
     rows = [
         element(

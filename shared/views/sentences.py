@@ -28,7 +28,7 @@ def _checked(fact: f.BatchChecked) -> str:
     blocking = [one.verdict for one in fact.expectations if one.severity is Severity.BLOCKING]
     counts = [
         f"{blocking.count(verdict)} {verdict}"
-        for verdict in (Verdict.FAILED, Verdict.MISCONFIGURED, Verdict.WAITING)
+        for verdict in (Verdict.ERROR, Verdict.FAILED, Verdict.MISCONFIGURED, Verdict.WAITING)
         if verdict in blocking
     ]
     found = ", ".join(counts) or str(fact.verdict)

@@ -52,8 +52,8 @@ td time,td .sub,th .sub{display:block}
 .what{overflow-wrap:anywhere}
 .num,td time,.offset{white-space:nowrap;font-variant-numeric:tabular-nums}
 .state{white-space:nowrap;font-weight:600}
-.done,.passed{color:var(--green)}.running{color:var(--blue)}.quarantined,.misconfigured,.waiting{color:var(--amber)}
-.rejected{color:var(--violet)}.needs-attention,.failed{color:var(--red)}
+.done,.passed,.warned{color:var(--green)}.running{color:var(--blue)}.quarantined,.misconfigured,.waiting{color:var(--amber)}
+.rejected{color:var(--violet)}.needs-attention,.failed,.error{color:var(--red)}
 .timeline>li{display:grid;grid-template-columns:4.6rem 10rem 1fr;gap:0 .8rem;padding:.45rem 1rem;
 border-top:1px solid var(--line)}
 .timeline>li:first-child{border-top:0}

@@ -26,7 +26,14 @@ MARKS = {
 }
 """A sign for each state, as a colour alone tells not everybody."""
 
-VERDICT_MARKS = {Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.MISCONFIGURED: "?", Verdict.WAITING: "…"}
+VERDICT_MARKS = {
+    Verdict.PASSED: "✓",
+    Verdict.WARNED: "!",
+    Verdict.FAILED: "✗",
+    Verdict.MISCONFIGURED: "?",
+    Verdict.ERROR: "⚠",
+    Verdict.WAITING: "…",
+}
 
 _COLOURS = {
     State.RUNNING: "blue",
@@ -35,7 +42,7 @@ _COLOURS = {
     State.REJECTED: "magenta",
     State.NEEDS_ATTENTION: "red",
 }
-_VERDICT_COLOURS = {Verdict.PASSED: "green", Verdict.FAILED: "red"}
+_VERDICT_COLOURS = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.ERROR: "red"}
 _KIND_COLOURS = {
     "DataQuarantined": "yellow",
     "RowsQuarantined": "yellow",

@@ -12,7 +12,7 @@ from shared.adapters.delta import DeltaLake
 from shared.adapters.delta_quarantine import DeltaQuarantine
 from shared.adapters.fsspec_landing import FsspecLanding
 from shared.adapters.storage import Storage
-from shared.domain.usecase import DataSpec
+from shared.domain.usecase import LARGEST, DataSpec
 from shared.errors import Refused, Unreachable
 from tests.contracts.azurite import ACCOUNT, KEY, azurite_blobs
 
@@ -49,7 +49,7 @@ def land(storage: Storage, name: str, body: bytes = CSV) -> str:
 @pytest.mark.parametrize("name", ["a.csv", "flights/2013 01.csv", "ä/b+c.csv"])
 def test_a_blob_is_fetched_at_its_etag(storage: Storage, name: str) -> None:
     etag = land(storage, name)
-    with FsspecLanding(URL, LANDING, storage).fetch(f"{URL}/{quote(name)}", etag) as file:
+    with FsspecLanding(URL, LANDING, storage).fetch(f"{URL}/{quote(name)}", etag, LARGEST) as file:
         assert file is not None
         assert (file.name, file.read_bytes()) == (Path(name).name, CSV)
 
@@ -57,14 +57,14 @@ def test_a_blob_is_fetched_at_its_etag(storage: Storage, name: str) -> None:
 def test_a_blob_that_was_overwritten_or_is_gone_is_not_there_any_more(storage: Storage) -> None:
     landing = FsspecLanding(URL, LANDING, storage)
     before = land(storage, "b.csv")
-    with landing.fetch(f"{URL}/b.csv", before) as file:  # what a cache would remember
+    with landing.fetch(f"{URL}/b.csv", before, LARGEST) as file:  # what a cache would remember
         assert file is not None
     after = land(storage, "b.csv", CSV + b"LGA,4,N4\n")
-    with landing.fetch(f"{URL}/b.csv", before) as file:
+    with landing.fetch(f"{URL}/b.csv", before, LARGEST) as file:
         assert file is None
-    with landing.fetch(f"{URL}/b.csv", after) as file:
+    with landing.fetch(f"{URL}/b.csv", after, LARGEST) as file:
         assert file is not None
-    with landing.fetch(f"{URL}/never.csv", after) as file:
+    with landing.fetch(f"{URL}/never.csv", after, LARGEST) as file:
         assert file is None
 
 
@@ -75,7 +75,7 @@ def test_other_accounts_and_containers_are_not_read(storage: Storage) -> None:
         f"https://{ACCOUNT}.blob.core.windows.net/lake/c.csv",
         f"{URL}/../lake/c.csv",
     ):
-        with pytest.raises(Refused), FsspecLanding(URL, LANDING, storage).fetch(url, etag):
+        with pytest.raises(Refused), FsspecLanding(URL, LANDING, storage).fetch(url, etag, LARGEST):
             pass
 
 
@@ -119,7 +119,7 @@ def test_a_storage_that_refuses_is_transient(storage: Storage, tmp_path: Path) -
     gone = Storage(storage.connection.replace(KEY, "A" * 86 + "=="))
     file = tmp_path / "a.csv"
     file.write_bytes(CSV)
-    with pytest.raises(Unreachable), FsspecLanding(URL, LANDING, gone).fetch(f"{URL}/a.csv", "0x1"):
+    with pytest.raises(Unreachable), FsspecLanding(URL, LANDING, gone).fetch(f"{URL}/a.csv", "0x1", LARGEST):
         pass
     with pytest.raises(Unreachable):
         DeltaQuarantine(DeltaLake(LAKE, "1GB", gone), "1GB", gone).keep(

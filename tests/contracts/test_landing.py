@@ -12,7 +12,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from shared.adapters.fsspec_landing import FsspecLanding, etag_of
 from shared.domain.arrival import local_etag
-from shared.errors import Refused
+from shared.domain.usecase import LARGEST
+from shared.errors import Refused, TooLarge
 
 URL = "https://account.blob.core.windows.net/landing"
 
@@ -39,7 +40,7 @@ def land(root: Path, name: str, text: str = "origin\nJFK\n") -> str:
 
 def test_file_at_its_etag_is_fetched_for_as_long_as_it_is_needed(landing: FsspecLanding, root: Path) -> None:
     etag = land(root, "flights/2013-01.csv")
-    with landing.fetch(f"{URL}/flights/2013-01.csv", etag) as file:
+    with landing.fetch(f"{URL}/flights/2013-01.csv", etag, LARGEST) as file:
         assert file is not None
         assert file != root / "flights/2013-01.csv"
         assert (file.name, file.read_text()) == ("2013-01.csv", "origin\nJFK\n")
@@ -49,7 +50,7 @@ def test_file_at_its_etag_is_fetched_for_as_long_as_it_is_needed(landing: Fsspec
 @pytest.mark.parametrize("name", ["a b.csv", "a%b.csv", "ä.csv", "a:b.csv", "a#b.csv", "a?b.csv", "a+b.csv"])
 def test_name_is_that_of_the_url_decoded(landing: FsspecLanding, root: Path, name: str) -> None:
     etag = land(root, name)
-    with landing.fetch(f"{URL}/{quote(name, safe=':+')}", etag) as file:
+    with landing.fetch(f"{URL}/{quote(name, safe=':+')}", etag, LARGEST) as file:
         assert file is not None
         assert file.name == name
 
@@ -57,7 +58,7 @@ def test_name_is_that_of_the_url_decoded(landing: FsspecLanding, root: Path, nam
 def test_file_that_was_overwritten_is_not_there_any_more(landing: FsspecLanding, root: Path) -> None:
     etag = land(root, "a.csv")
     land(root, "a.csv", "origin\nLGA\nEWR\n")
-    with landing.fetch(f"{URL}/a.csv", etag) as file:
+    with landing.fetch(f"{URL}/a.csv", etag, LARGEST) as file:
         assert file is None
 
 
@@ -65,14 +66,14 @@ def test_same_size_later_is_another_content(landing: FsspecLanding, root: Path) 
     etag = land(root, "a.csv")
     before = (root / "a.csv").stat()
     os.utime(root / "a.csv", ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    with landing.fetch(f"{URL}/a.csv", etag) as file:
+    with landing.fetch(f"{URL}/a.csv", etag, LARGEST) as file:
         assert file is None
 
 
 def test_file_that_vanished_is_not_there_any_more(landing: FsspecLanding, root: Path) -> None:
     etag = land(root, "a.csv")
     (root / "a.csv").unlink()
-    with landing.fetch(f"{URL}/a.csv", etag) as file:
+    with landing.fetch(f"{URL}/a.csv", etag, LARGEST) as file:
         assert file is None
 
 
@@ -94,7 +95,7 @@ def test_file_that_vanished_is_not_there_any_more(landing: FsspecLanding, root: 
 )
 def test_nothing_else_is_read(landing: FsspecLanding, root: Path, url: str) -> None:
     land(root, "a.csv")
-    with pytest.raises(Refused), landing.fetch(url, "0x1"):
+    with pytest.raises(Refused), landing.fetch(url, "0x1", LARGEST):
         pass
 
 
@@ -103,10 +104,10 @@ def test_a_link_that_leads_out_is_not_followed(landing: FsspecLanding, root: Pat
     (root / "link.csv").symlink_to(root.parent / "secret.txt")
     (root / "folder").symlink_to(root.parent)
     for name in ("link.csv", "folder/secret.txt"):
-        with pytest.raises(Refused, match="leads out"), landing.fetch(f"{URL}/{name}", etag):
+        with pytest.raises(Refused, match="leads out"), landing.fetch(f"{URL}/{name}", etag, LARGEST):
             pass
     (root / "inside.csv").symlink_to(root / "a.csv")
-    with landing.fetch(f"{URL}/inside.csv", etag) as file:
+    with landing.fetch(f"{URL}/inside.csv", etag, LARGEST) as file:
         assert file is not None
 
 
@@ -143,12 +144,21 @@ def container(*, changed_while_read: bool) -> Iterator[FsspecLanding]:
 
 
 def test_etag_of_a_store_is_the_stores_own() -> None:
-    with container(changed_while_read=False) as landing, landing.fetch(f"{URL}/a.csv", "0x8DC") as file:
+    with container(changed_while_read=False) as landing, landing.fetch(f"{URL}/a.csv", "0x8DC", LARGEST) as file:
         assert file is not None
         assert file.read_bytes() == b"x\n1\n"
     assert etag_of({"etag": '"0x8DC"', "name": "a", "size": 1}) == "0x8DC"
 
 
 def test_file_that_changes_while_it_is_read_is_not_there_any_more() -> None:
-    with container(changed_while_read=True) as landing, landing.fetch(f"{URL}/a.csv", "0x8DC") as file:
+    with container(changed_while_read=True) as landing, landing.fetch(f"{URL}/a.csv", "0x8DC", LARGEST) as file:
         assert file is None
+
+
+def test_file_larger_than_is_read_is_not_copied(landing: FsspecLanding, root: Path) -> None:
+    etag = land(root, "a.csv")
+    with (
+        pytest.raises(TooLarge, match=r"a\.csv has more than 0 MB"),
+        landing.fetch(f"{URL}/a.csv", etag, 5),
+    ):
+        pass

@@ -205,7 +205,14 @@ def test_reason_names_every_blocking_rule_that_stopped_it_and_no_other() -> None
 
 def test_verdicts_together() -> None:
     """The worst counts, in whatever order they come; of none nobody can say."""
-    worst_first = [Verdict.MISCONFIGURED, Verdict.FAILED, Verdict.WAITING, Verdict.PASSED]
+    worst_first = [
+        Verdict.ERROR,
+        Verdict.MISCONFIGURED,
+        Verdict.FAILED,
+        Verdict.WAITING,
+        Verdict.WARNED,
+        Verdict.PASSED,
+    ]
     assert set(worst_first) == set(Verdict)
     for size in range(1, 4):
         for some in itertools.product(worst_first, repeat=size):

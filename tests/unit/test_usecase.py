@@ -13,7 +13,7 @@ import pytest
 from shared import usecase
 from shared.domain.drift import Measure
 from shared.domain.retrain import RetrainSpec, When
-from shared.domain.usecase import Enforcement, QuarantineKind, SlotKind, UseCases
+from shared.domain.usecase import Enforcement, Format, QuarantineKind, SlotKind, UseCases
 from shared.domain.verdicts import Severity
 from shared.errors import Misconfigured, UnknownUseCase
 
@@ -387,3 +387,44 @@ def test_drift_retrain_and_quarantine_are_read(folder: Path) -> None:
 def test_faults_of_the_retrain_policy_name_the_field(folder: Path, text: str, told: str) -> None:
     change(folder / "usecase.yml", "training:\n", f"{text}\n\ntraining:\n")
     assert [fault for fault in faults(folder) if told in fault]
+
+
+@pytest.mark.parametrize(
+    ("arrives", "format_", "delimiter"),
+    [
+        ("landing/a/*.csv", Format.CSV, ","),
+        ("landing/a/*.tsv.gz", Format.CSV, "\t"),
+        ("landing/a/*.jsonl", Format.JSON_LINES, ","),
+        ("landing/a/*.ndjson.gz", Format.JSON_LINES, ","),
+        ("landing/a/*.parquet", Format.PARQUET, ","),
+        ("landing/a/*", Format.CSV, ","),
+    ],
+)
+def test_format_is_that_of_the_pattern(folder: Path, arrives: str, format_: Format, delimiter: str) -> None:
+    change(folder / "usecase.yml", "landing/flights/*.csv", arrives)
+    data = usecase.load_one(folder).data
+    assert (data.format, data.delimiter) == (format_, delimiter)
+
+
+def test_format_may_be_said(folder: Path) -> None:
+    said = "  arrives: landing/flights/*\n  format: parquet\n  delimiter: ;\n  encoding: latin1\n  largest_mb: 2"
+    change(folder / "usecase.yml", "  arrives: landing/flights/*.csv", said)
+    data = usecase.load_one(folder).data
+    assert (data.format, data.delimiter) == (Format.PARQUET, ";")
+    assert (data.encoding, data.largest) == ("iso8859-1", 2 << 20)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("encoding: klingon", "unknown encoding: klingon: Python's name of a text encoding"),
+        ("encoding: base64", "data.encoding: "),
+        ("delimiter: '||'", "data.delimiter: "),
+        ("format: excel", "data.format: "),
+        ("largest_mb: 0", "data.largest_mb: "),
+    ],
+)
+def test_what_no_file_is_written_in_is_refused(folder: Path, line: str, told: str) -> None:
+    change(folder / "usecase.yml", "  table: silver", f"  {line}\n  table: silver")
+    (fault,) = faults(folder)
+    assert told in fault

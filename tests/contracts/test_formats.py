@@ -1,0 +1,126 @@
+"""How a landed file may be written: the same rows are the same batch in every format, encoding and packing."""
+
+import gzip
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from deltalake import DeltaTable
+
+from shared.adapters.delta import DeltaLake
+from shared.adapters.great_expectations import GreatExpectations
+from shared.domain.usecase import DataSpec, Format
+from shared.domain.verdicts import Verdict
+from tests.contracts.test_quality import expect
+
+ROWS: list[dict[str, Any]] = [
+    {"origin": "JFK", "x": 1.5, "name": "Zoë"},
+    {"origin": "LGA", "x": None, "name": "b"},
+    {"origin": "EWR", "x": -2.0, "name": None},
+]
+QUALITY = GreatExpectations("500MB")
+SPEC = DataSpec(
+    arrives="landing/*",
+    expectations=json.dumps(
+        {
+            "expectations": [
+                expect("column_values_to_not_be_null", column="origin"),
+                expect("column_values_to_be_between", severity="warning", column="x", min_value=0),
+            ]
+        }
+    ),
+    table="silver/t",
+    partition_by="origin",
+    columns={"x": "DOUBLE"},
+)
+
+
+def as_csv(delimiter: str = ",") -> str:
+    lines = [ROWS[0].keys(), *([("" if v is None else str(v)) for v in row.values()] for row in ROWS)]
+    return "".join(delimiter.join(line) + "\n" for line in lines)
+
+
+def as_json() -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
+
+
+WRITTEN: dict[str, tuple[bytes, dict[str, Any]]] = {
+    "csv": (as_csv().encode(), {}),
+    "byte order mark": (as_csv().encode("utf-8-sig"), {}),
+    "semicolons": (as_csv(";").encode(), {"delimiter": ";"}),
+    "tabs": (as_csv("\t").encode(), {"delimiter": "\t"}),
+    "latin-1": (as_csv().encode("latin-1"), {"encoding": "iso8859-1"}),
+    "utf-16": (as_csv().encode("utf-16"), {"encoding": "utf-16"}),
+    "packed": (gzip.compress(as_csv().encode()), {}),
+    "packed latin-1": (gzip.compress(as_csv().encode("latin-1")), {"encoding": "iso8859-1"}),
+    "packed twice in a row": (gzip.compress(as_csv().encode()[:20]) + gzip.compress(as_csv().encode()[20:]), {}),
+    "json lines": (as_json().encode(), {"format": Format.JSON_LINES}),
+    "packed json lines": (gzip.compress(as_json().encode()), {"format": Format.JSON_LINES}),
+}
+
+
+@pytest.mark.parametrize(("content", "how"), WRITTEN.values(), ids=list(WRITTEN))
+def test_same_rows_are_the_same_batch(content: bytes, how: dict[str, Any], tmp_path: Path) -> None:
+    file, spec = tmp_path / "landed", replace(SPEC, **how)
+    file.write_bytes(content)
+    report = QUALITY.check(file, spec)
+    assert (report.verdict, report.rows) == (Verdict.WARNED, 3)
+    assert [one.unexpected for one in report.expectations] == [0, 1]
+    assert committed(file, spec, tmp_path) == ROWS
+    assert file.read_bytes() == content
+
+
+def committed(file: Path, spec: DataSpec, folder: Path) -> list[dict[str, Any]]:
+    lake = DeltaLake(str(folder / "lake"), "500MB")
+    assert lake.commit(file, spec, "one", 1).rows == 3
+    found: list[dict[str, Any]] = DeltaTable(lake.uri(spec.table)).to_pyarrow_table().to_pylist()
+    return sorted(found, key=lambda row: [each["origin"] for each in ROWS].index(row["origin"]))
+
+
+def test_parquet_is_read_as_it_is_and_a_number_that_is_none_is_missing(tmp_path: Path) -> None:
+    file, spec = tmp_path / "landed", replace(SPEC, format=Format.PARQUET, columns={})
+    values = "('JFK', 1.5::DOUBLE, 'Zoë'), ('LGA', 'NaN'::DOUBLE, 'b'), ('EWR', -2, NULL)"
+    duckdb.sql(f"COPY (FROM (VALUES {values}) t(origin, x, name)) TO '{file}' (FORMAT parquet)")
+    report = QUALITY.check(file, spec)
+    assert [one.unexpected for one in report.expectations] == [0, 1]
+    assert committed(file, spec, tmp_path) == ROWS
+
+
+UNREADABLE: dict[str, tuple[bytes, dict[str, Any], str]] = {
+    "half a gzip": (gzip.compress(random.Random(1).randbytes(5000))[:2000], {}, "no whole gzip file"),
+    "gzip with another sum": (gzip.compress(as_csv().encode())[:-8] + b"12345678", {}, "no whole gzip file"),
+    "another encoding": (as_csv().encode("latin-1"), {"encoding": "ascii"}, "data.encoding"),
+    "no Parquet": (as_csv().encode(), {"format": Format.PARQUET}, "magic bytes"),
+    "half a JSON line": (as_json().encode()[:-10], {"format": Format.JSON_LINES}, ""),
+    "no JSON object": (b"[1, 2]\n3\n", {"format": Format.JSON_LINES}, ""),
+    "too large": (as_csv().encode(), {"largest": 20}, "data.largest_mb"),
+    "too large unpacked": (gzip.compress(as_csv().encode() + b"a" * 100_000), {"largest": 50_000}, "data.largest_mb"),
+    "bomb": (gzip.compress(bytes(50_000_000)), {"largest": 1 << 20}, "data.largest_mb"),
+}
+
+
+@pytest.mark.parametrize(("content", "how", "says"), UNREADABLE.values(), ids=list(UNREADABLE))
+def test_what_cannot_be_read_is_an_error_that_says_why(
+    content: bytes, how: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "landed"
+    file.write_bytes(content)
+    report = QUALITY.check(file, replace(SPEC, **how))
+    assert report.verdict is Verdict.ERROR
+    assert "landed can be read" in report.reasons[0]
+    assert says in report.reasons[0]
+
+
+def test_what_does_not_fit_in_memory_is_put_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the temporary folder, not where the process happens to be."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "landed.csv"
+    numbers = random.Random(2)
+    file.write_text("origin,x\n" + "".join(f"{numbers.getrandbits(60)},{n}\n" for n in range(300_000)))
+    unique = json.dumps({"expectations": [expect("column_values_to_be_unique", column="origin")]})
+    assert QUALITY.check(file, replace(SPEC, expectations=unique)).verdict is Verdict.PASSED
+    assert [each.name for each in tmp_path.iterdir()] == ["landed.csv"]
