@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, field_validator
 
 from shared.domain.retrain import RetrainSpec, When
+from shared.domain.schema import SchemaChange
 from shared.domain.usecase import LARGEST, DataSpec, Format, QuarantineKind
 from shared.yaml_file import Section
 
@@ -40,6 +41,7 @@ class DataSection(Section):
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     encoding: str = "utf-8"
     largest_mb: int = Field(default=LARGEST >> 20, ge=1)
+    schema_changes: list[SchemaChange] = Field(default_factory=list)
     expectations: str = "expectations.json"
     table: TablePath
     partition_by: str
@@ -69,6 +71,7 @@ class DataSection(Section):
             delimiter=self.delimiter or ("\t" if suffix == ".tsv" else ","),
             encoding=self.encoding,
             largest=self.largest_mb << 20,
+            schema_changes=frozenset(self.schema_changes),
             expectations=suite,
             table=self.table,
             partition_by=self.partition_by,

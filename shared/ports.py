@@ -3,7 +3,7 @@
 Every method of every port may raise Unreachable (transient). Adapters keep the promises; contract tests hold them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -150,9 +150,10 @@ class Landing(Protocol):
 class Quality(Protocol):
     """The engine that checks data."""
 
-    def check(self, file: Path, spec: DataSpec) -> CheckReport:
-        """Judge the file by the suite. What cannot be read, or a suite that cannot be run, is an outcome in the
-        report, never a pass and never an exception. Changes nothing.
+    def check(self, file: Path, spec: DataSpec, known: Mapping[str, str] | None = None) -> CheckReport:
+        """Judge the file by the suite, and its columns by those of its table, `known`, where there is one. What cannot
+        be read, or a suite that cannot be run, is an outcome in the report, never a pass and never an exception.
+        Changes nothing.
         """
 
 
@@ -168,8 +169,15 @@ class Commit:
 class Lake(Protocol):
     """The Delta tables, silver and gold. Tables are named relative to the lake."""
 
-    def commit(self, file: Path, spec: DataSpec, story: str, generation: int) -> Commit:
-        """Append the file to the silver table exactly once for this story and generation, whoever calls how often."""
+    def commit(
+        self, file: Path, spec: DataSpec, story: str, generation: int, notes: Mapping[str, str] | None = None
+    ) -> Commit:
+        """Append the file to the silver table exactly once for this story and generation, whoever calls how often; the
+        notes go into the commit's metadata.
+        """
+
+    def columns(self, table: str) -> Mapping[str, str]:
+        """Names and types (DuckDB's) of the table's columns now; none where there is no table yet."""
 
     def parts(self, table: str, delta_version: int, column: str) -> Sequence[str]:
         """The values of a partition column at that version, sorted."""

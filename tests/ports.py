@@ -8,7 +8,7 @@ import io
 import itertools
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -85,7 +85,7 @@ class MemoryQuality:
     def __init__(self) -> None:
         self.checks = 0
 
-    def check(self, file: Path, spec: DataSpec) -> CheckReport:
+    def check(self, file: Path, spec: DataSpec, known: Mapping[str, str] | None = None) -> CheckReport:
         self.checks += 1
         rows = list(csv.DictReader(io.StringIO(file.read_text())))
         bad = sum(row["x"].startswith("-") for row in rows)
@@ -204,8 +204,15 @@ class MemoryLake:
         self._gold: dict[str, dict[str, int]] = {}
         self.gold_writes: list[tuple[str, str, str]] = []
         self.summaries: dict[str, Summary] = {}
+        self.notes: dict[tuple[str, int], dict[str, str]] = {}
 
-    def commit(self, file: Path, spec: DataSpec, story: str, generation: int) -> Commit:
+    def columns(self, table: str) -> Mapping[str, str]:
+        return {}
+
+    def commit(
+        self, file: Path, spec: DataSpec, story: str, generation: int, notes: Mapping[str, str] | None = None
+    ) -> Commit:
+        self.notes[story, generation] = dict(notes or {})
         commits = self._silver.setdefault(spec.table, [])
         for version, done in enumerate(commits, start=1):
             if done.story == story and done.generation >= generation:

@@ -7,16 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.adapters import tables
+from shared.adapters import schema_changes, tables
 from shared.adapters.storage import LAPTOP, Storage, reachable
 from shared.domain import identity
 from shared.domain.prediction import Summary
+from shared.domain.schema import SchemaChange
 from shared.domain.usecase import DataSpec
 from shared.errors import Conflict, Malformed, Poison, Unreachable
 from shared.ports import Commit
 from shared.wire.prediction import LARGEST, decode_summary
 
 if TYPE_CHECKING:
+    import duckdb
     from deltalake import DeltaTable
 
 FOLLOWED_SECONDS = 60.0
@@ -44,10 +46,13 @@ class DeltaLake:
     def uri(self, table: str) -> str:
         return f"{self._root}/{table}"
 
-    def commit(self, file: Path, spec: DataSpec, story: str, generation: int) -> Commit:
+    def commit(
+        self, file: Path, spec: DataSpec, story: str, generation: int, notes: Mapping[str, str] | None = None
+    ) -> Commit:
         """The story's transaction in the Delta log makes it once: whoever opened the table before somebody else
         committed the same story gets a conflict, and finds it done when it looks again.
         """
+        import duckdb
         from arro3.core import RecordBatchReader
         from deltalake import CommitProperties, Transaction, write_deltalake
         from deltalake.exceptions import CommitFailedError, DeltaError
@@ -55,8 +60,8 @@ class DeltaLake:
         application = identity.delta_application(story)
         with tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
             tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
-            batch = db.sql(f"FROM {tables.VIEW}")
-            table = self._open_or_create(spec, RecordBatchReader.from_stream(batch).schema)
+            schema = RecordBatchReader.from_stream(db.sql(f"FROM {tables.VIEW}")).schema
+            table = self._open_or_create(spec, schema)
             done = table.transaction_version(application)
             if done is not None and done >= generation:
                 return self._committed_before(spec.table, story)
@@ -65,28 +70,43 @@ class DeltaLake:
             try:
                 write_deltalake(
                     table,
-                    batch,
+                    db.sql(schema_changes.as_table(db, spec, _columns(db, table))),
                     mode="append",
+                    schema_mode="merge" if SchemaChange.ADDED in spec.schema_changes else None,
                     commit_properties=CommitProperties(
                         app_transactions=[Transaction(application, generation)],
                         custom_metadata={
                             STORY_KEY: story,
                             GENERATION_KEY: str(generation),
                             ROWS_KEY: str(counted),
+                            **{f"sluice.{name}": value for name, value in (notes or {}).items()},
                         },
                         max_commit_retries=20,
                     ),
                 )
             except CommitFailedError as error:
                 raise Conflict(f"{spec.table}: {error}") from error
+            except duckdb.ConversionException as error:
+                raise Poison(f"{spec.table}: the batch does not fit the table: {error}") from error
             except DeltaError as error:
                 if "schema" in str(error).lower():
-                    raise Poison(f"{spec.table}: the batch does not fit the table: {error}") from error
+                    remedy = "let it pass with data.schema_changes, or mend the batch"
+                    raise Poison(f"{spec.table}: the batch does not fit the table ({remedy}): {error}") from error
                 raise Unreachable(f"{spec.table}: {error}") from error
             except OSError as error:  # of the object store
                 raise Unreachable(f"{spec.table}: {error}") from error
             # Others may have appended since: which version is this story's is in the log, not in the newest number.
             return self._committed_before(spec.table, story)
+
+    def columns(self, table: str) -> Mapping[str, str]:
+        from deltalake.exceptions import TableNotFoundError
+
+        try:
+            opened = self._open(table)
+        except TableNotFoundError:
+            return {}
+        with tables.connect(self._memory_limit) as db:
+            return _columns(db, opened)
 
     def _open(self, table: str, delta_version: int | None = None) -> "DeltaTable":
         from deltalake import DeltaTable
@@ -178,6 +198,15 @@ class DeltaLake:
                 followed, since = self._open(table), self._monotonic()
             self._followed[table] = (followed, since)
             return followed.version(), _actions(followed)
+
+
+def _columns(db: "duckdb.DuckDBPyConnection", table: "DeltaTable") -> Mapping[str, str]:
+    """Its columns, in DuckDB's words."""
+    from arro3.core import RecordBatchReader
+
+    none = RecordBatchReader.from_batches(table.schema().to_arrow(), [])
+    db.register("of_table", none)
+    return schema_changes.columns_of(db, "of_table")
 
 
 def _is_written(entry: Mapping[str, Any]) -> bool:

@@ -5,12 +5,13 @@ import logging
 import os
 import tempfile
 import threading
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from shared.adapters import tables
+from shared.adapters import schema_changes, tables
 from shared.domain import identity
 from shared.domain.quality import CheckReport, ExpectationOutcome
 from shared.domain.usecase import DataSpec
@@ -75,35 +76,35 @@ class GreatExpectations:
         self._memory_limit = memory_limit
         self.one_at_a_time = threading.Lock()  # the memory limit is one check's, and GX keeps global state
 
-    def check(self, file: Path, spec: DataSpec) -> CheckReport:
+    def check(self, file: Path, spec: DataSpec, known: Mapping[str, str] | None = None) -> CheckReport:
         import duckdb
 
-        fingerprint = identity.fingerprint(spec.expectations)
         with self.one_at_a_time, tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
             try:
                 tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
             except duckdb.IOException as error:
                 raise Unreachable(f"{file.name}: {error}") from error
             except (duckdb.Error, Malformed) as error:
-                memory = "CHECK_MEMORY_LIMIT is too little: " * isinstance(error, duckdb.OutOfMemoryException)
-                detail = f"{memory}{_first_line(error)}"
-                unreadable = _stopped("readable", f"{file.name} can be read", detail, Verdict.ERROR)
-                return CheckReport(suite=fingerprint, rows=0, expectations=(unreadable,))
-            return judge(db, spec.expectations, file.name)
+                too_little = "CHECK_MEMORY_LIMIT is too little: " * isinstance(error, duckdb.OutOfMemoryException)
+                said = too_little + _first_line(error)
+                unreadable = _stopped("readable", f"{file.name} can be read", said, Verdict.ERROR)
+                return CheckReport(suite=identity.fingerprint(spec.expectations), rows=0, expectations=(unreadable,))
+            return judge(db, spec.expectations, file.name, schema_changes.changes(db, spec, known or {}))
 
 
-def judge(db: "duckdb.DuckDBPyConnection", expectations: str, name: str) -> CheckReport:
-    """Judge the view `batch` by the suite's text; `name` is what the batch is called."""
-    columns = [column for column, *_ in db.sql(f"DESCRIBE {tables.VIEW}").fetchall()]
-    counted = db.sql(f"SELECT count(*) FROM {tables.VIEW}").fetchone()
-    rows = counted[0] if counted else 0
+def judge(
+    db: "duckdb.DuckDBPyConnection", expectations: str, name: str, also: Iterable[ExpectationOutcome] = ()
+) -> CheckReport:
+    """Judge the view `batch` by the suite's text; `name` is what the batch is called, `also` what else was found."""
+    columns = list(schema_changes.columns_of(db))
+    (rows,) = db.sql(f"SELECT count(*) FROM {tables.VIEW}").fetchone() or (0,)
     try:
         outcomes = _validate(db, json.loads(expectations)["expectations"], columns)
     except Exception as error:  # noqa: BLE001 - whatever it raises, nobody can say the data is good
         outcomes = [_stopped("suite", "the suite can be run", repr(error), Verdict.MISCONFIGURED)]
     if not rows:  # every expectation about values holds for none
         outcomes.append(_stopped("not_empty", f"{name} has rows", "it has none", Verdict.FAILED))
-    return CheckReport(suite=identity.fingerprint(expectations), rows=rows, expectations=tuple(outcomes))
+    return CheckReport(suite=identity.fingerprint(expectations), rows=rows, expectations=(*outcomes, *also))
 
 
 def _validate(

@@ -13,6 +13,7 @@ from shared.domain.people import ApprovalRule
 from shared.domain.policy import Policy
 from shared.domain.prediction import JumpLimits
 from shared.domain.retrain import RetrainSpec
+from shared.domain.schema import SchemaChange
 from shared.errors import UnknownUseCase
 
 LARGEST = 10 << 30
@@ -40,9 +41,9 @@ class DataSpec:
 
     `arrives` is a pattern of container/path; `columns` gives the type of a column where the file's own look would not
     do; `delimiter` and `encoding` are a CSV's; a file of more bytes than `largest`, as it landed or unpacked, is not
-    read. `expectations` is the text of the suite; `table` is relative to the lake. Where more than
-    `quarantine_at_most_percent` of the rows are bad, the whole batch is. `every` says how often data is expected, and
-    `grace` how late it may be.
+    read. `schema_changes` are those that pass. `expectations` is the text of the suite; `table` is relative to the
+    lake. Where more than `quarantine_at_most_percent` of the rows are bad, the whole batch is. `every` says how often
+    data is expected, and `grace` how late it may be.
     """
 
     arrives: str
@@ -55,6 +56,7 @@ class DataSpec:
     delimiter: str = ","
     encoding: str = "utf-8"
     largest: int = LARGEST
+    schema_changes: frozenset[SchemaChange] = frozenset()
     quarantine: QuarantineKind = QuarantineKind.BATCH
     quarantine_at_most_percent: Decimal = Decimal(10)
     every: timedelta | None = None

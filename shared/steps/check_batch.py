@@ -25,6 +25,7 @@ from shared.ports import Approvals, Clock, Commit, Lake, Landing, Ledger, Qualit
 from shared.profiles import Profiler, Profiles
 from shared.quarantine import Quarantine, Sorting
 from shared.steps.batch_ports import BatchPorts
+from shared.steps.commit_notes import notes_of
 from shared.steps.decision import Decision
 from shared.steps.keep_apart import keep_apart
 from shared.steps.watch_drift import keep_profile, watch_drift
@@ -104,7 +105,8 @@ def _judge(command: CheckBatch, file: Path, use_case: UseCase, ports: BatchPorts
     if checked.verdict.lets_pass:
         drift = watch_drift(command, file, use_case, ports)
         if drift is None or drift.drift is not Drift.STOPPED:
-            commit = ports.lake.commit(file, use_case.data, command.story, command.generation)
+            notes = notes_of(command, use_case, ports)
+            commit = ports.lake.commit(file, use_case.data, command.story, command.generation, notes)
             return _committed(command, commit, use_case, ports)
         report = drift.added_to(checked.report)
     else:
@@ -120,7 +122,8 @@ def _release(command: CheckBatch, released: QuarantineReleased, use_case: UseCas
         if rows is None:
             raise Refused(f"no rows are kept in {released.location}: land the file again")
         keep_profile(command, rows, use_case, ports)
-        commit = ports.lake.commit(rows, use_case.data, command.story, command.generation)
+        notes = notes_of(command, use_case, ports)
+        commit = ports.lake.commit(rows, use_case.data, command.story, command.generation, notes)
         return _committed(command, commit, use_case, ports)
 
 
@@ -149,7 +152,7 @@ def _check(command: CheckBatch, file: Path, use_case: UseCase, ports: BatchPorts
     """What was found, judged once: of two that judge at once, or again after a crash, the first counts."""
     checked = _checked(command, ports.ledger)
     if checked is None:
-        report = ports.quality.check(file, use_case.data)
+        report = ports.quality.check(file, use_case.data, ports.lake.columns(use_case.data.table))
         first = BatchChecked(
             story=command.story,
             at=ports.clock.now(),

@@ -24,6 +24,7 @@ from shared.notes import Entry
 from shared.ports import Clock, Commit, Ledger
 from shared.quarantine import Sorted
 from shared.steps.batch_ports import BatchPorts
+from shared.steps.commit_notes import notes_of
 from shared.steps.decision import Decision
 from shared.steps.watch_drift import watch_drift
 
@@ -74,7 +75,8 @@ def keep_apart(
             rows=count,
         )
         ports.ledger.record([some])
-        return ports.lake.commit(split.good, use_case.data, command.story, command.generation)
+        notes = notes_of(command, use_case, ports)
+        return ports.lake.commit(split.good, use_case.data, command.story, command.generation, notes)
 
 
 def _may_split(found: Sorted, report: CheckReport, use_case: UseCase) -> bool:

@@ -128,6 +128,18 @@ def test_faulty_batch_is_quarantined_and_trains_nothing() -> None:
     assert world.sweep_until_quiet() == 0
 
 
+def test_commit_says_what_it_is() -> None:
+    world = World()
+    story = world.land()
+    world.run()
+    notes = world.lake.notes[story, 1]
+    assert (notes["verdict"], notes["file"]) == ("passed", world.last(story, f.DataArrived).file)
+    assert notes["suite"] == world.last(story, f.BatchChecked).suite
+    assert set(json.loads(notes["statistics"])) == {
+        one.name for one in next(iter(world.profiles.kept.values())).columns
+    }
+
+
 def test_misconfigured_check_is_not_called_failed_and_trains_nothing() -> None:
     world = World()
     story = world.land(content="origin,x\nJFK,?\n")
