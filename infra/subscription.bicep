@@ -39,7 +39,6 @@ resource landed 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15'
           key: 'data.api'
           values: ['PutBlob', 'PutBlockList', 'CopyBlob', 'FlushWithClose', 'SftpCommit']
         }
-        { operatorType: 'NumberGreaterThan', key: 'data.contentLength', value: 0 }
       ]
     }
     retryPolicy: { maxDeliveryAttempts: 30, eventTimeToLiveInMinutes: 1440 }

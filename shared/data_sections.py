@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from shared.domain.retrain import RetrainSpec, When
 from shared.domain.schema import SchemaChange
@@ -22,6 +22,7 @@ def span_of(text: str) -> timedelta:
     return timedelta(**{f"{unit.removesuffix('s')}s": int(count)})
 
 
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$")]
 TablePath = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_][a-z0-9_/-]*$")]
 
 _FORMATS = {
@@ -33,6 +34,20 @@ _FORMATS = {
 }
 
 
+class BatchSection(Section):
+    """`data.batch` of usecase.yml: what makes a batch of several files whole."""
+
+    ends_with: FileName | None = None
+    manifest: FileName | None = None
+    quiet: Span | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "BatchSection":
+        if sum(one is not None for one in (self.ends_with, self.manifest, self.quiet)) != 1:
+            raise ValueError("say one of ends_with (such as _SUCCESS), manifest (such as manifest.json) and quiet")
+        return self
+
+
 class DataSection(Section):
     """`data` of usecase.yml."""
 
@@ -40,6 +55,7 @@ class DataSection(Section):
     format: Format | None = None
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     encoding: str = "utf-8"
+    batch: BatchSection | None = None
     largest_mb: int = Field(default=LARGEST >> 20, ge=1)
     schema_changes: list[SchemaChange] = Field(default_factory=list)
     expectations: str = "expectations.json"
@@ -61,6 +77,19 @@ class DataSection(Section):
         except LookupError as error:
             raise ValueError(f"{error}: Python's name of a text encoding, such as utf-8 or latin-1") from error
 
+    @model_validator(mode="after")
+    def _batch_fits(self) -> "DataSection":
+        is_log = self.arrives.endswith("/_delta_log/*.json")
+        if (self.format is Format.DELTA) != is_log:
+            raise ValueError(
+                "a Delta table arrives by the files of its log: say format: delta and arrives: TABLE/_delta_log/*.json"
+            )
+        if self.batch and is_log:
+            raise ValueError("batch: each commit of a Delta table is a batch: take batch away")
+        if self.batch and "/" not in self.arrives:
+            raise ValueError("arrives: a batch of several files lands in a folder: say CONTAINER/FOLDER/*.csv")
+        return self
+
     def spec(self, suite: str) -> DataSpec:
         """As the core sees it, with the suite's text."""
         every = span_of(self.every) if self.every else None
@@ -70,6 +99,9 @@ class DataSection(Section):
             format=self.format or _FORMATS.get(suffix, Format.CSV),
             delimiter=self.delimiter or ("\t" if suffix == ".tsv" else ","),
             encoding=self.encoding,
+            ends_with=(self.batch and self.batch.ends_with) or "",
+            manifest=(self.batch and self.batch.manifest) or "",
+            quiet=span_of(self.batch.quiet) if self.batch and self.batch.quiet else None,
             largest=self.largest_mb << 20,
             schema_changes=frozenset(self.schema_changes),
             expectations=suite,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from shared.domain.announcing import Event
+from shared.domain.batch import LandedFile
 from shared.domain.commands import Command
 from shared.domain.facts import Fact
 from shared.domain.prediction import Summary
@@ -144,6 +145,25 @@ class Landing(Protocol):
     def fetch(self, url: str, etag: str, largest: int) -> AbstractContextManager[Path | None]:
         """A local copy of the file at that ETag, for as long as the context lasts; None when it is not there any
         more at that ETag. Raises Refused for a URL outside the landing area, TooLarge for more bytes than `largest`.
+        """
+
+    def beside(self, url: str) -> Sequence[LandedFile]:
+        """The files in the folder of that one and below, by name. Raises Refused."""
+
+    def manifest(self, url: str, etag: str) -> Sequence[str] | None:
+        """The names in a manifest at that ETag, None where it is not there any more. Raises Malformed, Refused."""
+
+    def fetch_all(
+        self, files: Sequence[LandedFile], largest: int, *, without_changed: bool
+    ) -> AbstractContextManager[Path | None]:
+        """A folder with local copies of the files, each at its ETag; None where one is not there any more at it, or,
+        `without_changed`, where none is. Raises Refused, and TooLarge for more bytes than `largest` together.
+        """
+
+    def fetch_commit(self, url: str, etag: str, largest: int) -> AbstractContextManager[Path | None]:
+        """A folder with local copies, as Parquet, of what a commit of a Delta table added, by the file of its log; None
+        where it added nothing, or is not there any more. Raises Refused for a commit that takes rows away, Malformed,
+        TooLarge.
         """
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from shared.domain.announcing import Event
+from shared.domain.batch import LandedFile
 from shared.domain.description import placed
 from shared.domain.prediction import Summary
 from shared.domain.profile import ColumnProfile, Kind, Profile
@@ -24,6 +25,7 @@ from shared.domain.verdicts import RunResult, Severity, Verdict
 from shared.errors import Conflict, Refused, Unreachable
 from shared.ports import Commit, Description, Endpoint, ModelVersion, Run
 from shared.quarantine import Kept, Sorted
+from shared.wire.manifest import LARGEST, decode_manifest
 
 LANDING_URL = "https://account.blob.core.windows.net/landing"
 START = datetime(2026, 1, 31, 3, 0, tzinfo=UTC)
@@ -76,6 +78,37 @@ class MemoryLanding:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / url.rpartition("/")[2]
             file.write_bytes(content)
+            yield file
+
+    def beside(self, url: str) -> Sequence[LandedFile]:
+        folder = url.rpartition("/")[0]
+        return [
+            LandedFile(file=f"landing{each.removeprefix(LANDING_URL)}", url=each, etag=etag, size=len(content))
+            for each, (content, etag) in sorted(self._files.items())
+            if each.startswith(f"{folder}/")
+        ]
+
+    def manifest(self, url: str, etag: str) -> Sequence[str] | None:
+        with self.fetch(url, etag, LARGEST) as file:
+            return decode_manifest(file.read_bytes()) if file else None
+
+    @contextmanager
+    def fetch_all(self, files: Sequence[LandedFile], largest: int, *, without_changed: bool) -> Iterator[Path | None]:
+        """One after the other, as what reads them here reads one file."""
+        found = [self._files.get(one.url, (b"", "")) for one in files]
+        same = [content for one, (content, etag) in zip(files, found, strict=True) if etag == one.etag]
+        if not same or (len(same) < len(files) and not without_changed):
+            yield None
+            return
+        lines = [content.decode().splitlines() for content in same]
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "batch"
+            file.write_text("\n".join([*lines[0], *(line for each in lines[1:] for line in each[1:])]) + "\n")
+            yield file
+
+    @contextmanager
+    def fetch_commit(self, url: str, etag: str, largest: int) -> Iterator[Path | None]:
+        with self.fetch(url, etag, largest) as file:
             yield file
 
 

@@ -70,7 +70,7 @@ class DeltaLake:
             try:
                 write_deltalake(
                     table,
-                    db.sql(schema_changes.as_table(db, spec, _columns(db, table))),
+                    db.sql(schema_changes.as_table(db, spec, columns_of_table(db, table))),
                     mode="append",
                     schema_mode="merge" if SchemaChange.ADDED in spec.schema_changes else None,
                     commit_properties=CommitProperties(
@@ -106,7 +106,7 @@ class DeltaLake:
         except TableNotFoundError:
             return {}
         with tables.connect(self._memory_limit) as db:
-            return _columns(db, opened)
+            return columns_of_table(db, opened)
 
     def _open(self, table: str, delta_version: int | None = None) -> "DeltaTable":
         from deltalake import DeltaTable
@@ -200,7 +200,7 @@ class DeltaLake:
             return followed.version(), _actions(followed)
 
 
-def _columns(db: "duckdb.DuckDBPyConnection", table: "DeltaTable") -> Mapping[str, str]:
+def columns_of_table(db: "duckdb.DuckDBPyConnection", table: "DeltaTable") -> Mapping[str, str]:
     """Its columns, in DuckDB's words."""
     from arro3.core import RecordBatchReader
 

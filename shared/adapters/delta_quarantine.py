@@ -47,7 +47,9 @@ class DeltaQuarantine:
         with reachable(location):
             filesystem.makedirs(folder, exist_ok=True)
             if not filesystem.exists(f"{folder}/{TOLD}"):
-                filesystem.put_file(str(file), f"{folder}/{file.name}")
+                for one in sorted(file.iterdir()) if file.is_dir() else [file]:
+                    filesystem.makedirs(f"{folder}/{one.parent.relative_to(file.parent)}", exist_ok=True)
+                    filesystem.put_file(str(one), f"{folder}/{one.relative_to(file.parent)}")
             with filesystem.open(f"{folder}/{TOLD}", "w") as target:
                 json.dump({"story": story, "file": file.name, "reasons": list(reasons)}, target, indent=2)
         return self._write(rows, location, story, generation) if rows else 0
@@ -106,7 +108,11 @@ class DeltaQuarantine:
                     with filesystem.open(f"{folder}/{TOLD}") as told:
                         name = str(json.load(told)["file"])
                     copy = Path(here) / Path(name).name
-                    filesystem.get_file(f"{folder}/{name}", str(copy))
+                    inside = filesystem.find(f"{folder}/{name}") if filesystem.isdir(f"{folder}/{name}") else []
+                    if inside:
+                        copy.mkdir()
+                    for one in inside or [f"{folder}/{name}"]:
+                        filesystem.get_file(one, str(copy / Path(one).name if inside else copy))
             except FileNotFoundError:
                 yield None
                 return

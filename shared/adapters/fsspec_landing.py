@@ -2,15 +2,18 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
+from shared.adapters import delta_commit
 from shared.adapters.storage import LAPTOP, Storage, reachable
 from shared.domain.arrival import local_etag
+from shared.domain.batch import LandedFile
 from shared.errors import Refused, TooLarge
+from shared.wire.manifest import LARGEST, decode_manifest
 
 
 def etag_of(info: dict[str, Any]) -> str:
@@ -25,35 +28,112 @@ class FsspecLanding:
 
     def __init__(self, url: str, root: str, storage: Storage = LAPTOP) -> None:
         self._url = url.rstrip("/") + "/"
+        self._container = _path(self._url).strip("/")
         self._root = root.rstrip("/")
         self._storage = storage
 
     @contextmanager
     def fetch(self, url: str, etag: str, largest: int) -> Iterator[Path | None]:
+        relative = self._relative(url)
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / relative.name
+            yield target if self._copy(relative, etag, target, largest) else None
+
+    def beside(self, url: str) -> Sequence[LandedFile]:
+        folder = self._relative(url).parent
+        filesystem, root = self._storage.filesystem(self._root)
+        with reachable(str(folder)):
+            found = filesystem.find(f"{root}/{folder}", detail=True)
+        files = []
+        for path, info in sorted(found.items()):
+            name = str(path).removeprefix(f"{root.rstrip('/')}/")
+            files.append(
+                LandedFile(
+                    file=f"{self._container}/{name}", url=self._url + quote(name), etag=etag_of(info), size=info["size"]
+                )
+            )
+        return files
+
+    def manifest(self, url: str, etag: str) -> Sequence[str] | None:
+        with self.fetch(url, etag, LARGEST) as file:
+            return decode_manifest(file.read_bytes()) if file else None
+
+    @contextmanager
+    def fetch_all(self, files: Sequence[LandedFile], largest: int, *, without_changed: bool) -> Iterator[Path | None]:
+        left = largest
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / (self._relative(files[0].url).parent.name or "batch")
+            target.mkdir()
+            copied = 0
+            for number, one in enumerate(files):
+                relative = self._relative(one.url)
+                if self._copy(relative, one.etag, target / f"{number:04}-{relative.name}", left):
+                    copied += 1
+                    left -= one.size
+                elif not without_changed:
+                    yield None
+                    return
+            yield target if copied else None
+
+    @contextmanager
+    def fetch_commit(self, url: str, etag: str, largest: int) -> Iterator[Path | None]:
+        log = self._relative(url)
+        table = log.parent.parent
+        with self.fetch(url, etag, delta_commit.LARGEST_LOG) as found, tempfile.TemporaryDirectory() as folder:
+            if found is None:
+                yield None
+                return
+            added = delta_commit.added(found.read_bytes(), str(log))
+            if sum(one.size for one in added) > largest:
+                raise TooLarge(f"{log} has more than {largest >> 20:,} MB (data.largest_mb)")
+            types = self._types(table, int(log.stem)) if any(one.partition for one in added) else {}
+            target = Path(folder) / f"{table.name}-{int(log.stem)}"
+            target.mkdir()
+            for number, one in enumerate(added):
+                copy = Path(folder) / "copy.parquet"
+                self._copy(table / one.path, "", copy, largest)
+                delta_commit.with_partition(copy, one, types, target / f"{number:04}.parquet")
+            yield target if added else None
+
+    def _types(self, table: PurePosixPath, version: int) -> Mapping[str, str]:
+        """Of the table's columns, as DuckDB names them."""
+        from deltalake import DeltaTable
+
+        from shared.adapters import tables
+        from shared.adapters.delta import columns_of_table
+
+        uri = f"{self._root}/{table}"
+        with reachable(uri), tables.connect("500MB") as db:
+            opened = DeltaTable(uri, version=version, storage_options=self._storage.delta_options(uri))
+            return columns_of_table(db, opened)
+
+    def _relative(self, url: str) -> PurePosixPath:
+        """The path below the root. Raises Refused for what is not there."""
         if not url.startswith(self._url):
             raise Refused(f"{url} is not below {self._url}: nothing else is read")
         relative = PurePosixPath(unquote(_path(url).removeprefix(_path(self._url))))
         if relative.is_absolute() or ".." in relative.parts or not relative.name:
             raise Refused(f"{url} leads out of the landing area")
+        return relative
+
+    def _copy(self, relative: PurePosixPath, etag: str, target: Path, largest: int) -> bool:
+        """Copy the file, where it is there at that ETag before and after; "" is any. Raises Refused, TooLarge."""
         filesystem, root = self._storage.filesystem(self._root)
         source = f"{root}/{relative}"
         if "file" in filesystem.protocol and not Path(source).resolve().is_relative_to(Path(root).resolve()):
-            raise Refused(f"{url} is a link that leads out of the landing area")
-        with tempfile.TemporaryDirectory() as folder:
-            target = Path(folder) / relative.name
-            try:
-                with reachable(source):
-                    seen = filesystem.info(source)
-                    unchanged = etag_of(seen) == etag
-                    if unchanged and seen["size"] > largest:
-                        raise TooLarge(f"{relative} has more than {largest >> 20:,} MB (data.largest_mb)")
-                    if unchanged:
-                        with filesystem.open(source, "rb") as landed, target.open("wb") as copy:
-                            shutil.copyfileobj(landed, copy, 1 << 20)
-                        unchanged = etag_of(filesystem.info(source)) == etag
-            except FileNotFoundError:
-                unchanged = False
-            yield target if unchanged else None
+            raise Refused(f"{relative} is a link that leads out of the landing area")
+        try:
+            with reachable(source):
+                seen = filesystem.info(source)
+                if etag and etag_of(seen) != etag:
+                    return False
+                if seen["size"] > largest:
+                    raise TooLarge(f"{relative} makes more than {largest >> 20:,} MB (data.largest_mb)")
+                with filesystem.open(source, "rb") as landed, target.open("wb") as copy:
+                    shutil.copyfileobj(landed, copy, 1 << 20)
+                return not etag or etag_of(filesystem.info(source)) == etag
+        except FileNotFoundError:
+            return False
 
 
 def _path(url: str) -> str:

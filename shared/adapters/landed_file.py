@@ -3,7 +3,7 @@
 import codecs
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, cast
 
@@ -14,24 +14,34 @@ _GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 20
 
 
-def plain(file: Path, spec: DataSpec, folder: Path) -> Path:
-    """The file itself where it is neither packed nor in another encoding; else a copy in the folder.
+def plain(file: Path, spec: DataSpec, folder: Path) -> Sequence[Path]:
+    """The file, or those in a folder, themselves where they are neither packed nor in another encoding; else copies.
 
-    Raises TooLarge for more than `spec.largest` bytes, Malformed for what is no whole gzip or not in the encoding.
+    Raises TooLarge for more than `spec.largest` bytes together, Malformed for what is no whole gzip or not in the
+    encoding.
     """
-    _refuse_more(file.stat().st_size, file, spec)
+    files = sorted(file.iterdir()) if file.is_dir() else [file]
+    found, left = [], spec.largest
+    for number, one in enumerate(files):
+        found.append(_plain(one, spec, folder / f"plain-{number}", left))
+        left -= found[-1].stat().st_size
+    return found
+
+
+def _plain(file: Path, spec: DataSpec, target: Path, left: int) -> Path:
+    _refuse_more(file.stat().st_size, left, file, spec)
     with file.open("rb") as landed:
         packed = landed.read(len(_GZIP)) == _GZIP
-    encoding = "utf-8" if spec.format is Format.PARQUET else codecs.lookup(spec.encoding).name
+    is_text = spec.format in {Format.CSV, Format.JSON_LINES}
+    encoding = codecs.lookup(spec.encoding).name if is_text else "utf-8"
     if not packed and encoding == "utf-8":
         return file
-    target = folder / "plain"
     with file.open("rb") as landed, target.open("wb") as copy:
         source = cast("IO[bytes]", gzip.GzipFile(fileobj=landed)) if packed else landed
         written = 0
         for chunk in _decoded(source, file, encoding):
             written += len(chunk)
-            _refuse_more(written, file, spec)
+            _refuse_more(written, left, file, spec)
             copy.write(chunk)
     return target
 
@@ -49,6 +59,6 @@ def _decoded(source: IO[bytes], file: Path, encoding: str) -> Iterator[bytes]:
         raise Malformed(f"{file.name} is not {encoding} (data.encoding): {error.reason}") from error
 
 
-def _refuse_more(size: int, file: Path, spec: DataSpec) -> None:
-    if size > spec.largest:
-        raise TooLarge(f"{file.name} has more than {spec.largest >> 20:,} MB (data.largest_mb)")
+def _refuse_more(size: int, left: int, file: Path, spec: DataSpec) -> None:
+    if size > left:
+        raise TooLarge(f"{file.name} makes more than {spec.largest >> 20:,} MB (data.largest_mb)")

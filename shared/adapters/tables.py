@@ -1,6 +1,7 @@
 """Landed files as DuckDB relations: one way of reading them, for the check and for the commit."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ PREPARED = ".prepared.parquet"
 
 _JSON_LINES = (
     "format = 'newline_delimited', records = true, sample_size = 50000, map_inference_threshold = -1,"
-    " field_appearance_threshold = 0"
+    " field_appearance_threshold = 0, union_by_name = true"
 )
 
 
@@ -52,7 +53,7 @@ def connect(memory_limit: str) -> "duckdb.DuckDBPyConnection":
 
 
 def to_parquet(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, target: Path) -> None:
-    """Show the landed file as the view `batch`; what is no Parquet yet is written as such first, streaming.
+    """Show the landed file, or all in a folder, as the view `batch`; what is no Parquet yet becomes one, streaming.
 
     Parquet because the check scans it some thirty times, and a CSV is parsed anew each time. Columns that the use
     case gives a type have that type; the others look as DuckDB finds them. A number that is none (NaN) is no value: it
@@ -62,19 +63,24 @@ def to_parquet(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, targ
     if file.name.endswith(PREPARED):
         db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS FROM read_parquet({quoted(str(file))})")
         return
-    source = landed_file.plain(file, spec, target.parent)
-    rows = {
-        Format.CSV: lambda: _csv(db, quoted(str(source)), spec),
-        Format.JSON_LINES: lambda: f"SELECT * FROM read_json({quoted(str(source))}, {_JSON_LINES})",
-        Format.PARQUET: lambda: f"SELECT * FROM read_parquet({quoted(str(source))})",
-    }[spec.format]()
+    source = _listed(landed_file.plain(file, spec, target.parent))
+    if spec.format is Format.CSV:
+        rows = _csv(db, source, spec)
+    elif spec.format is Format.JSON_LINES:
+        rows = f"SELECT * FROM read_json({source}, {_JSON_LINES})"
+    else:
+        rows = f"SELECT * FROM read_parquet({source}, union_by_name = true)"
     kinds = {str(name): str(kind) for name, kind, *_ in db.sql(f"DESCRIBE {rows}").fetchall()}
     columns = ", ".join(_column(name, kind, spec) for name, kind in kinds.items())
     select = f"SELECT {columns} FROM ({rows})"
-    if spec.format is not Format.PARQUET:
+    if spec.format in {Format.CSV, Format.JSON_LINES}:
         db.execute(f"COPY ({select}) TO {quoted(str(target))} (FORMAT parquet)")
         select = f"FROM read_parquet({quoted(str(target))})"
     db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS {select}")
+
+
+def _listed(files: Sequence[Path]) -> str:
+    return f"[{', '.join(quoted(str(file)) for file in files)}]"
 
 
 def _csv(db: "duckdb.DuckDBPyConnection", source: str, spec: DataSpec) -> str:
@@ -82,7 +88,7 @@ def _csv(db: "duckdb.DuckDBPyConnection", source: str, spec: DataSpec) -> str:
     nulls = ", ".join(quoted(value) for value in spec.null_values)
     options = (
         f"header = true, skip = 0, delim = {quoted(spec.delimiter)}, quote = '\"', escape = '\"',"
-        f" sample_size = 50000, nullstr = [{nulls}]"
+        f" sample_size = 50000, nullstr = [{nulls}], union_by_name = true"
     )
     found = db.sql(f"DESCRIBE SELECT * FROM read_csv({source}, all_varchar = true, {options})").fetchall()
     typed = {name: spec.columns[name] for name, *_ in found if name in spec.columns}

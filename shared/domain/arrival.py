@@ -39,6 +39,7 @@ class Drop(StrEnum):
     TEMPORARY = "temporary"
     EMPTY = "empty"
     OTHER_SUFFIX = "other-suffix"
+    PART_OF_BATCH = "part-of-batch"
     NO_USE_CASE = "no-use-case"
 
 
@@ -62,14 +63,15 @@ def whose(blob: BlobCreated, landing_url: str, use_cases: UseCases) -> UseCase |
     use_case = use_cases.of_file(blob.file)
     if odd := next(_odd_names(blob.file, use_case), None):
         return odd
-    if blob.size == 0 and blob.api != "SftpCommit":  # whose events say 0, as Microsoft's own example does
+    is_marker = use_case and use_case.data.ends_with
+    if blob.size == 0 and not is_marker and blob.api != "SftpCommit":  # which says 0, as Microsoft's own example does
         return Dropping(reason=Drop.EMPTY, why="it is empty")
     return use_case or _nobodys(blob.file, use_cases)
 
 
 def _odd_names(file: str, use_case: UseCase | None) -> Iterator[Dropping]:
     """What writers leave beside their data. A name that the use case itself spells out is data."""
-    spelt_out = use_case.data.arrives.split("/") if use_case else []
+    spelt_out = use_case.data.announced_by.split("/") if use_case else []
     _container, *parts = file.split("/")
     for name in parts:
         if name in spelt_out:
@@ -82,6 +84,9 @@ def _odd_names(file: str, use_case: UseCase | None) -> Iterator[Dropping]:
 
 
 def _nobodys(file: str, use_cases: UseCases) -> Dropping:
+    if waits := use_cases.waiting_for(file):
+        name = waits.data.announced_by.rpartition("/")[2]
+        return Dropping(reason=Drop.PART_OF_BATCH, why=f"its batch arrives with {name}")
     for one in use_cases.all:
         suffix = PurePosixPath(one.data.arrives).suffix
         if suffix and fnmatchcase(file, one.data.arrives.removesuffix(suffix) + ".*"):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from shared.domain import identity
+from shared.domain.batch import LandedFile
 from shared.domain.drift import Drift, DriftFinding, Then
 from shared.domain.policy import RuleOutcome
 from shared.domain.prediction import Summary
@@ -76,6 +77,21 @@ class DataArrived(Fact):
             etag="0x8DC",
             size=2_500_000,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchAssembled(Fact):
+    """Which files are in the batch: those its marker or manifest stands for, or that landed before it was quiet."""
+
+    files: tuple[LandedFile, ...]
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return tuple(one.file for one in self.files[:20])
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(story=_EXAMPLE_STORY, at=_EXAMPLE_TIME, files=(LandedFile.example(),))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1181,6 +1197,7 @@ KINDS: dict[str, type[Fact]] = {
     kind.__name__: kind
     for kind in (
         DataArrived,
+        BatchAssembled,
         BatchChecked,
         DriftMeasured,
         DataCommitted,

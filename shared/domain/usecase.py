@@ -28,11 +28,12 @@ class QuarantineKind(StrEnum):
 
 
 class Format(StrEnum):
-    """How a landed file is written; any of them may be packed with gzip."""
+    """How what lands is written; a file may be packed with gzip. `delta` is the commit of a Delta table."""
 
     CSV = "csv"
     JSON_LINES = "json_lines"
     PARQUET = "parquet"
+    DELTA = "delta"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,8 @@ class DataSpec:
     do; `delimiter` and `encoding` are a CSV's; a file of more bytes than `largest`, as it landed or unpacked, is not
     read. `schema_changes` are those that pass. `expectations` is the text of the suite; `table` is relative to the
     lake. Where more than `quarantine_at_most_percent` of the rows are bad, the whole batch is. `every` says how often
-    data is expected, and `grace` how late it may be.
+    data is expected, and `grace` how late it may be. A batch is one file; or all in a folder, when the file
+    `ends_with` lands there; or what the file `manifest` there names; or what lands until nothing did for `quiet`.
     """
 
     arrives: str
@@ -61,6 +63,20 @@ class DataSpec:
     quarantine_at_most_percent: Decimal = Decimal(10)
     every: timedelta | None = None
     grace: timedelta = timedelta()
+    ends_with: str = ""
+    manifest: str = ""
+    quiet: timedelta | None = None
+
+    @property
+    def is_of_one_file(self) -> bool:
+        """Is each file that lands a batch of its own?"""
+        return not self.ends_with and not self.manifest and self.quiet is None
+
+    @property
+    def announced_by(self) -> str:
+        """The pattern of what has landed when a batch is whole."""
+        folder, name = self.arrives.rpartition("/")[0], self.ends_with or self.manifest
+        return f"{folder}/{name}" if name else self.arrives
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +177,11 @@ class UseCases:
         raise UnknownUseCase(f"there is no use case {name!r} (there are: {known}): its folder was renamed or removed")
 
     def of_file(self, file: str) -> UseCase | None:
-        """The use case that owns a landed file, if any."""
+        """The use case that owns a landed file which makes a batch whole, if any."""
+        return next((one for one in self.all if fnmatchcase(file, one.data.announced_by)), None)
+
+    def waiting_for(self, file: str) -> UseCase | None:
+        """The use case that owns a landed file whose batch another makes whole, if any."""
         return next((one for one in self.all if fnmatchcase(file, one.data.arrives)), None)
 
     def of_model(self, model: str) -> UseCase | None:

@@ -7,6 +7,7 @@ from shared.domain.silence import arrivals_of, number_of
 from shared.domain.usecase import UseCases
 from shared.notes import Entry, Journals, Tally
 from shared.ports import Clock, Ledger
+from shared.steps.close_batches import note_landed
 from shared.steps.decision import Decision
 
 
@@ -25,6 +26,9 @@ def accept_arrival(
     if isinstance(use_case, Dropping):
         tally.count_dropped(use_case.reason, blob.file, clock.now())
         return Decision(summary=f"dropped {blob.file}: {use_case.reason}: {use_case.why}")
+    if use_case.data.quiet is not None:
+        first = note_landed(blob, use_case, journals=journals, now=clock.now())
+        return Decision(summary=f"{blob.file} {'waits until nothing more lands' if first else 'landed before'}")
     arrived = DataArrived(
         story=identity.story_of_arrival(blob.file, blob.etag),
         at=clock.now(),

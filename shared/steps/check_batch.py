@@ -18,7 +18,7 @@ from shared.domain.facts import (
     TrainingStarted,
 )
 from shared.domain.profile import versions_of
-from shared.domain.usecase import UseCase, UseCases
+from shared.domain.usecase import Format, UseCase, UseCases
 from shared.errors import Refused
 from shared.notes import Entry, Journals
 from shared.ports import Approvals, Clock, Commit, Lake, Landing, Ledger, Quality
@@ -27,6 +27,7 @@ from shared.quarantine import Quarantine, Sorting
 from shared.steps.batch_ports import BatchPorts
 from shared.steps.commit_notes import notes_of
 from shared.steps.decision import Decision
+from shared.steps.fetch_batch import fetch_batch
 from shared.steps.keep_apart import keep_apart
 from shared.steps.watch_drift import keep_profile, watch_drift
 
@@ -77,6 +78,8 @@ def check_batch(
     with _file(command, released, use_case, ports) as file:
         if file is None:
             reason = f"{command.file} is not there any more at ETag {command.etag}"
+            if use_case.data.format is Format.DELTA:
+                reason += ", or adds no rows"
             ledger.record([DataSuperseded(story=command.story, at=clock.now(), reason=reason)])
             return Decision(summary=reason)
         return _judge(command, file, use_case, ports)
@@ -96,7 +99,7 @@ def _file(
         with ports.quarantine.file(released.location) as file:
             yield file
     else:
-        with ports.landing.fetch(command.url, command.etag, use_case.data.largest) as file:
+        with fetch_batch(command, use_case, ports) as file:
             yield file
 
 

@@ -15,6 +15,7 @@ from shared.domain.usecase import Enforcement, UseCase, UseCases
 from shared.errors import DEAD_LETTERED, Poison, Transient
 from shared.notes import Journals
 from shared.ports import Approval, Approvals, Clock, Ledger, ParkedMessage, Parking, Registry
+from shared.steps.close_batches import close_batches
 from shared.steps.decision import Decision
 from shared.steps.enforce_slot import contest_of, is_told
 from shared.steps.watch_arrivals import end_unknown, watch_arrivals
@@ -54,6 +55,8 @@ def reconcile(
             carry_on = stories.outstanding(story, stories.use_case_of(story), cause=cause)
             (parts if identity.is_shard(story_id) else send).extend(carry_on)
     send += _turn(parts, now)
+    for use_case in use_cases.all:
+        send += close_batches(use_case, ledger=ledger, journals=journals, now=now)
     missing = sum(watch_arrivals(each, silences, ledger=ledger, journals=journals, now=now) for each in use_cases.all)
     end_unknown(silences, {each.name for each in use_cases.all}, ledger=ledger, now=now)
     trouble = f"; data is missing, {missing} periods more" if missing else ""

@@ -24,6 +24,12 @@ def _arrived(fact: f.DataArrived) -> str:
 
 
 @sentence.register
+def _assembled(fact: f.BatchAssembled) -> str:
+    files = f"{many(len(fact.files), 'file')}, {size(sum(one.size for one in fact.files))}"
+    return f"the batch has {files}: {_some([one.file.rpartition('/')[2] for one in fact.files], ', ', shown=3)}"
+
+
+@sentence.register
 def _checked(fact: f.BatchChecked) -> str:
     blocking = [one.verdict for one in fact.expectations if one.severity is Severity.BLOCKING]
     counts = [

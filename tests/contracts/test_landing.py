@@ -158,7 +158,7 @@ def test_file_that_changes_while_it_is_read_is_not_there_any_more() -> None:
 def test_file_larger_than_is_read_is_not_copied(landing: FsspecLanding, root: Path) -> None:
     etag = land(root, "a.csv")
     with (
-        pytest.raises(TooLarge, match=r"a\.csv has more than 0 MB"),
+        pytest.raises(TooLarge, match=r"a\.csv makes more than 0 MB"),
         landing.fetch(f"{URL}/a.csv", etag, 5),
     ):
         pass

@@ -85,6 +85,7 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.EndpointFailed.example(), {"endpoint", "version"}),
         (f.Parked.example(), {"queue", "message_id"}),
         (f.DataArrived.example(), set()),
+        (f.BatchAssembled.example(), set()),
         (f.DriftMeasured.example(), {"generation"}),
         (f.RowsQuarantined.example(), {"generation"}),
         (f.TrainingSkipped.example(), set()),

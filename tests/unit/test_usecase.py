@@ -428,3 +428,31 @@ def test_what_no_file_is_written_in_is_refused(folder: Path, line: str, told: st
     change(folder / "usecase.yml", "  table: silver", f"  {line}\n  table: silver")
     (fault,) = faults(folder)
     assert told in fault
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("batch: {}", "say one of ends_with (such as _SUCCESS), manifest (such as manifest.json) and quiet"),
+        ("batch: { quiet: 1 hour, ends_with: _SUCCESS }", "say one of ends_with"),
+        ("batch: { ends_with: a/b }", "data.batch.ends_with: "),
+        ("format: delta", "say format: delta and arrives: TABLE/_delta_log/*.json"),
+        ("schema_changes: [renamed]", "data.schema_changes"),
+    ],
+)
+def test_batch_that_never_is_whole_is_refused(folder: Path, line: str, told: str) -> None:
+    change(folder / "usecase.yml", "  table: silver", f"  {line}\n  table: silver")
+    (fault,) = faults(folder)
+    assert told in fault
+
+
+def test_batches_of_several_files(folder: Path) -> None:
+    change(folder / "usecase.yml", "  table: silver", "  batch: { ends_with: _SUCCESS }\n  table: silver")
+    data = usecase.load_one(folder).data
+    assert (data.is_of_one_file, data.announced_by) == (False, "landing/flights/_SUCCESS")
+    change(folder / "usecase.yml", "{ ends_with: _SUCCESS }", "{ quiet: 10 minutes }")
+    data = usecase.load_one(folder).data
+    assert (data.is_of_one_file, data.announced_by, data.quiet) == (False, data.arrives, timedelta(minutes=10))
+    change(folder / "usecase.yml", "  batch: { quiet: 10 minutes }\n", "  format: delta\n")
+    change(folder / "usecase.yml", "landing/flights/*.csv", "landing/flights/_delta_log/*.json")
+    assert usecase.load_one(folder).data.format is Format.DELTA
