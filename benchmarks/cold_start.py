@@ -1,8 +1,8 @@
 """How long the app takes to start, beside an app with one empty function: `python -m benchmarks.cold_start`.
 
 Both are imported and indexed by Microsoft's own engine, each time in a new process, in turns. Printed are the ratio of
-the medians, and what is deployed: its size, and its ten largest packages. The aim is a ratio of 2; exit code 1 where it
-is above 4. `python -X importtime -c "import function_app"` says where the time goes.
+the medians, what the first message then loads of ours, and what is deployed: its size, and its ten largest packages.
+Exit code 1 where the ratio is above 2. `python -X importtime -c "import function_app"` says where the time goes.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.webhook import PROJECT
 
-AIM, AT_MOST = 2.0, 4.0
+AT_MOST = 2.0
 LARGEST = 10
 EMPTY = """import azure.functions as func
 
@@ -36,12 +36,14 @@ began = time.perf_counter()
 from pathlib import Path
 from local.host.engine import Engine
 engine = Engine(Path(sys.argv[1]))
-print(time.perf_counter() - began, len(engine.functions))
+indexed = time.perf_counter() - began
+import shared.bootstrap
+print(indexed, time.perf_counter() - began - indexed, len(engine.functions))
 """
 
 
-def start(app: Path) -> tuple[float, int]:
-    """Seconds until the engine has indexed the app, in a process of its own, and how many functions it found."""
+def start(app: Path) -> tuple[float, float, int]:
+    """Seconds until the engine has indexed the app, in a process of its own; then to load ours; how many functions."""
     values = json.loads((PROJECT / "local.settings.sample.json").read_text())["Values"]
     done = subprocess.run(
         [sys.executable, "-c", STARTING, str(app)],
@@ -51,8 +53,8 @@ def start(app: Path) -> tuple[float, int]:
         text=True,
         check=True,
     )
-    seconds, functions = done.stdout.split()
-    return float(seconds), int(functions)
+    seconds, loading, functions = done.stdout.split()
+    return float(seconds), float(loading), int(functions)
 
 
 def deployed() -> dict[str, int]:
@@ -74,7 +76,7 @@ def _size(package: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it; 0 if the ratio is at most 4."""
+    """Run it; 0 if the ratio is at most 2."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_start", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="of both, in turns (default: %(default)s)")
     rounds = parser.parse_args(arguments).rounds
@@ -84,11 +86,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (empty / "host.json").write_text('{"version": "2.0"}')
         start(PROJECT), start(empty)  # compiles what is not compiled yet
         turns = [(start(PROJECT), start(empty)) for _ in range(rounds)]
-    ours = statistics.median(mine for (mine, _), _ in turns)
-    bare = statistics.median(its for _, (its, _) in turns)
-    ((_, functions), _) = turns[0]
+    ours = statistics.median(mine for (mine, *_), _ in turns)
+    bare = statistics.median(its for _, (its, *_) in turns)
+    loading = statistics.median(after for (_, after, _), _ in turns)
+    ((*_, functions), _) = turns[0]
     print(f"indexed: Sluice, {functions} functions, in {ours:.2f} s; one empty function in {bare:.2f} s")
-    print(f"ratio {ours / bare:.2f} (at most {AT_MOST}; the aim is {AIM})")
+    print(f"ratio {ours / bare:.2f} (at most {AT_MOST}); then the first message loads our code in {loading:.2f} s")
     sizes = deployed()
     print(f"deployed: {sum(sizes.values()) / 1e6:.0f} MB, of which")
     for package, size in sorted(sizes.items(), key=lambda each: -each[1])[:LARGEST]:

@@ -3,7 +3,7 @@
 import azure.functions as func
 
 from functions.answers import answer_to
-from shared.bootstrap import sluice
+from functions.control import sluice
 
 blueprint = func.Blueprint()
 

@@ -2,7 +2,7 @@
 
 import azure.functions as func
 
-from shared.bootstrap import sluice
+from functions.control import sluice
 from shared.domain.commands import Queue
 
 blueprint = func.Blueprint()

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from local.event_grid import land
-from local.home import Home, HomeInUseError
+from local.home import ForeignSettingsError, Home, HomeInUseError
 from local.stack import ServerEndedError, Stack, interrupt
 from shared import usecase
 from shared.errors import SluiceError
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         match options.command:
             case "up":
-                return _up(Home(options.home))
+                return _up(Home(options.home), options.others_host)
             case "land":
                 return _land(options)
             case _:
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
                 return demo(Home(options.home), keep=options.keep)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (SluiceError, HomeInUseError, ServerEndedError, OSError) as error:
+    except (SluiceError, ForeignSettingsError, HomeInUseError, ServerEndedError, OSError) as error:
         print(f"{type(error).__name__}: {error}" if isinstance(error, OSError) else error, file=sys.stderr)
         return ERROR
 
@@ -45,10 +45,20 @@ def _parser() -> argparse.ArgumentParser:
     home.add_argument(
         "--home", type=Path, default=Path(".sluice"), metavar="DIR", help="the stack's folder (default: %(default)s)"
     )
-    commands.add_parser(
+    up = commands.add_parser(
         "up",
         parents=[home],
         help="run the stack until Ctrl-C; work that was under way when it stopped is carried on",
+    )
+    up.add_argument(
+        "--no-host",
+        dest="others_host",
+        type=int,
+        nargs="?",
+        const=7071,
+        default=0,
+        metavar="PORT",
+        help="run everything but the functions, which `func start` runs on that port (default: 7071)",
     )
     landing = commands.add_parser("land", parents=[home], help="land a file, as if it were written to the lake")
     landing.add_argument("file", type=Path, help="the file to land")
@@ -63,10 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _up(home: Home) -> int:
+def _up(home: Home, others_host: int) -> int:
     with home.locked():
         print(f"starting the local stack in {home.folder} ...", flush=True)
-        with Stack(home, lambda line: print(f"  {line}", flush=True)) as stack:
+        with Stack(home, lambda line: print(f"  {line}", flush=True), others_host=others_host) as stack:
+            if others_host:
+                print(f"\n  the functions  func start --port {others_host}   (local.settings.json is written)", end="")
             print(f"""
   land a file    python -m local land FILE --home {home.folder}
   what happened  python -m ops --settings {home.settings_file} status

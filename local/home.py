@@ -33,6 +33,10 @@ class HomeInUseError(Exception):
     """Another stack lives in this folder."""
 
 
+class ForeignSettingsError(Exception):
+    """There are settings that somebody wrote."""
+
+
 @dataclass(frozen=True)
 class Home:
     """One stack's folder. Nothing that a stack writes is outside of it."""
@@ -123,6 +127,16 @@ class Home:
         for place in (self.landing, folder / "lake", folder / "logs"):
             place.mkdir(exist_ok=True)
         return self.settings()
+
+    def hand_over_settings(self) -> None:
+        """Write them as local.settings.json where we are: Core Tools start there. Raises ForeignSettingsError."""
+        target = Path("local.settings.json").resolve()
+        if target.exists():
+            values = json.loads(target.read_text()).get("Values", {})
+            if values.get("DATABRICKS_TOKEN") != self.settings().databricks_token.get_secret_value():
+                raise ForeignSettingsError(f"{target} is not this stack's: move it away, then start again")
+        target.touch(mode=0o600)
+        target.write_text(self.settings_file.read_text())
 
 
 def free_port(wanted: int = 0, *, taken: set[int] | frozenset[int] = frozenset()) -> int:

@@ -105,8 +105,10 @@ class Stack:
     Use as a context manager: whatever was started is stopped when it is left, however it is left.
     """
 
-    def __init__(self, home: Home, say: Callable[[str], None]) -> None:
+    def __init__(self, home: Home, say: Callable[[str], None], *, others_host: int = 0) -> None:
+        """`others_host` is the port on which somebody else runs the functions, such as Core Tools; 0: we do."""
         self.home = home
+        self._others_host = others_host
         self._say = say
         self._servers: list[Server] = []
         self._event_grid: EventGrid | None = None
@@ -127,7 +129,7 @@ class Stack:
 
     def _start(self) -> None:
         home, began = self.home, time.monotonic()
-        ports = home.choose_ports()
+        ports = home.choose_ports() | ({"front": self._others_host} if self._others_host else {})
         self.settings = home.write_settings(ports)
         self.addresses = {
             name: f"{scheme}://127.0.0.1:{ports[name]}"
@@ -143,7 +145,6 @@ class Stack:
         folder = str(home.folder.resolve())
         key = self.settings.event_grid_topic_key.get_secret_value()
         self._topic = Topic(ports["event-grid"], key, home.folder / "event-grid-topic.db")
-        workspaces = [f"--workspace={name}={token}" for name, token in home.workspaces(self.settings).items()]
         servers = {
             "mlflow": ["local.mlflow_server", "--home", f"{folder}/mlflow"],
             "service-bus": [
@@ -151,15 +152,19 @@ class Stack:
             ],
             "spark": ["local.spark"],
             "databricks": [
-                "local.databricks", "--home", f"{folder}/databricks", *workspaces,
-                "--warm", WARM,
+                "local.databricks", "--home", f"{folder}/databricks", "--warm", WARM,
             ],
             "front": ["local.host", str(PROJECT), "--settings", str(home.settings_file), "--home", f"{folder}/host"],
         }  # fmt: skip
+        if self._others_host:
+            del servers["front"]
+            home.hand_over_settings()
         environment = self._environment()
+        tokens = " ".join(f"{name}={token}" for name, token in home.workspaces(self.settings).items())
         for name, arguments in servers.items():
             Path(folder, name).parent.mkdir(exist_ok=True)
-            server = Server(name, [*arguments, "--port", str(ports[name])], home.log(name), environment)
+            own = {**environment, "LOCAL_WORKSPACES": tokens} if name == "databricks" else environment
+            server = Server(name, [*arguments, "--port", str(ports[name])], home.log(name), own)
             self._servers.append(server)
         home.processes_file.write_text(json.dumps({each.name: each.process.pid for each in self._servers}))
         waiting = list(self._servers)

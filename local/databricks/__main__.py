@@ -1,10 +1,14 @@
-"""Serve local Databricks workspaces: `python -m local.databricks --home DIR --workspace NAME=TOKEN ...`."""
+"""Serve local Databricks workspaces: `python -m local.databricks --home DIR --workspace NAME=TOKEN ...`.
+
+The variable LOCAL_WORKSPACES (`NAME=TOKEN NAME=TOKEN`) says the same, where not everybody may read the process list.
+"""
 
 import argparse
 import asyncio
 import contextlib
 import fcntl
 import logging
+import os
 import re
 import signal
 import socket
@@ -47,7 +51,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
     parser.add_argument("--home", type=Path, required=True, help="where jobs, runs and their output are kept")
     parser.add_argument(
-        "--workspace", type=_workspace, action="append", required=True, metavar="NAME=TOKEN", dest="workspaces"
+        "--workspace", type=_workspace, action="append", default=[], metavar="NAME=TOKEN", dest="workspaces"
     )
     parser.add_argument("--workers", type=int, default=2, help="how many tasks run at once (default 2)")
     parser.add_argument(
@@ -57,7 +61,11 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
         metavar="MODULE,MODULE",
         help="modules that tasks find imported already, as on a running cluster (Linux only)",
     )
-    return parser.parse_args(given)
+    arguments = parser.parse_args(given)
+    arguments.workspaces += map(_workspace, os.environ.pop("LOCAL_WORKSPACES", "").split())
+    if not arguments.workspaces:
+        parser.error("name a workspace: --workspace NAME=TOKEN")
+    return arguments
 
 
 async def serve(arguments: argparse.Namespace) -> None:

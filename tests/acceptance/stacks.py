@@ -30,13 +30,14 @@ def wait_for(what: str, condition: Callable[[], bool], seconds: float = PATIENCE
 class RunningStack:
     """`python -m local up`, from the first line to its last."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *arguments: str, cwd: Path = PROJECT) -> None:
         self.home = Home(home)
         self.output = home.with_suffix(".out")
         with self.output.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "local", "up", "--home", str(home)],
-                cwd=PROJECT,
+                [sys.executable, "-m", "local", "up", "--home", str(home), *arguments],
+                cwd=cwd,
+                env={**os.environ, "PYTHONPATH": f"{PROJECT}:{PROJECT / 'ml/src'}"},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -60,6 +60,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "shared.sign_in",
         "shared.errors",
         "shared.bootstrap",
+        "shared.dispatch",
         "shared.opened",
         "shared.settings",
         "shared.views",
