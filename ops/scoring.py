@@ -22,11 +22,14 @@ SHOWN = 8
 def run(options: argparse.Namespace, output: Output) -> int:
     """Ask the app for a scoring; say what it will be before it begins."""
     sluice = bootstrap.build(settings_of(options.settings))
-    found = sluice.score(options.model, who=who(), why=options.because or "no reason given", dry_run=options.dry_run)
+    found = sluice.score(
+        options.model, who=who(), why=options.because or "no reason given", full=options.full, dry_run=options.dry_run
+    )
     one = found.requested
     named = ", ".join(found.parts[:SHOWN]) + (", ..." if len(found.parts) > SHOWN else "")
     what = (
         f"version {one.version} of {one.model} scores version {found.delta_version} of {found.table}"
+        f"{f', what changed since version {one.since},' if one.since >= 0 else ''}"
         f" in {len(found.parts):,} parts: {named}"
     )
     follow = output.terminal.typed(["score", "status", one.story])
@@ -36,6 +39,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
         "version": one.version,
         "table": found.table,
         "delta_version": found.delta_version,
+        "since": one.since,
         "parts": len(found.parts),
         "who": one.who,
         "why": one.reason,
@@ -67,6 +71,20 @@ def retry(options: argparse.Namespace, output: Output) -> int:
     follow = output.terminal.typed(["score", "status", story])
     text = visible(f"{len(parts):,} of the parts of story {story} {how} again: {named}")
     output.show(f"{text}\n{follow}", {"story": story, "parts": parts, "dry_run": options.dry_run})
+    return WELL
+
+
+def cancel(options: argparse.Namespace, output: Output) -> int:
+    """End a story's scoring: nothing of it is started any more, and what runs is stopped."""
+    settings = settings_of(options.settings)
+    ledger = ledger_of(settings)
+    story = _scored_in(ledger, ledger, options.which)
+    why = options.because or "no reason given"
+    ended = bootstrap.build(settings).ask_scoring.cancel(story, who=who(), why=why)
+    text = f"the scoring of story {story} is cancelled; {ended.stopped:,} runs were stopped"
+    output.show(
+        f"{text}; what is in gold stays there", {"story": story, "parts": ended.parts, "stopped": ended.stopped}
+    )
     return WELL
 
 

@@ -1,4 +1,4 @@
-"""The command line about scoring: run, status, retry."""
+"""The command line about scoring: run, status, retry, cancel."""
 
 import argparse
 from collections.abc import Callable
@@ -17,11 +17,12 @@ def add_scoring_commands(commands: Any, command: Command) -> None:
     run = command(
         of_score,
         "run",
-        description="score all of a model's silver table as it is now, with the version that is in production",
+        description="score what changed in a model's silver table since the last time, with the version in production",
         well="0 it is asked for, or could be (--dry-run)",
     )
     run.add_argument("model", metavar="MODEL", help="the registered model")
     run.add_argument("--because", metavar="TEXT", help="why; the ledger keeps it")
+    run.add_argument("--full", action="store_true", help="all of the table, also what did not change")
     run.add_argument("--dry-run", action="store_true", help="only say what would be scored")
     run.set_defaults(run=scoring.run)
     status = command(
@@ -41,3 +42,12 @@ def add_scoring_commands(commands: Any, command: Command) -> None:
     retry.add_argument("which", metavar="STORY", help=WHAT_LEADS)
     retry.add_argument("--dry-run", action="store_true", help="only say which parts failed")
     retry.set_defaults(run=scoring.retry)
+    cancel = command(
+        of_score,
+        "cancel",
+        description="end a scoring: nothing of it is started any more, what runs is stopped, what is in gold stays",
+        well="0 it is ended",
+    )
+    cancel.add_argument("which", metavar="STORY", help=WHAT_LEADS)
+    cancel.add_argument("--because", metavar="TEXT", help="why; the ledger keeps it")
+    cancel.set_defaults(run=scoring.cancel)

@@ -15,7 +15,6 @@ from shared.adapters.failing_rows import RowSorter
 from shared.adapters.fsspec_landing import FsspecLanding
 from shared.adapters.great_expectations import GreatExpectations
 from shared.adapters.mlflow import MlflowRegistry, sign_in_to_databricks
-from shared.adapters.service_bus import ServiceBusOutbox, from_connection_string, from_namespace
 from shared.adapters.sqlite import SqliteLedger
 from shared.adapters.system import SystemClock
 from shared.adapters.table_service import from_endpoint
@@ -26,7 +25,7 @@ from shared.domain.pages import Pages
 from shared.domain.usecase import SlotKind, UseCases
 from shared.errors import Misconfigured
 from shared.notes import Journals, Tally
-from shared.opened import announcer_of, lake_of, profiles_of, quarantine_of, storage_of
+from shared.opened import announcer_of, lake_of, outbox_of, profiles_of, quarantine_of, storage_of
 from shared.ports import (
     Announcer,
     Approvals,
@@ -50,6 +49,7 @@ from shared.steps.announce_decision import announce_decision
 from shared.steps.approval import decide_approval
 from shared.steps.ask_scoring import AskScoring
 from shared.steps.check_batch import check_batch
+from shared.steps.due_scorings import DueScorings
 from shared.steps.enforce_slot import enforce_slot
 from shared.steps.follow_run import follow_run
 from shared.steps.judge_version import judge_version
@@ -111,12 +111,6 @@ def build(settings: Settings) -> Sluice:
     registry = registry_of(settings, use_cases)
     storage = storage_of(settings)
     quality = GreatExpectations(settings.check_memory_limit)
-    service_bus = settings.service_bus.get_secret_value()
-    open_service_bus = (
-        partial(from_connection_string, service_bus)
-        if service_bus
-        else partial(from_namespace, settings.service_bus_namespace)
-    )
     return wire(
         settings,
         use_cases=use_cases,
@@ -125,7 +119,7 @@ def build(settings: Settings) -> Sluice:
         parking=ledger,
         tally=ledger,
         journals=ledger,
-        outbox=ServiceBusOutbox(open_service_bus, settings.queue_name),
+        outbox=outbox_of(settings),
         landing=FsspecLanding(settings.landing_url, settings.landing_root, storage),
         quality=quality,
         sorting=RowSorter(settings.check_memory_limit, quality.one_at_a_time),
@@ -172,6 +166,9 @@ def wire(
     """Each step with its ports; tests call it with ports in memory."""
     pages = Pages(mlflow=settings.mlflow_tracking_uri, ops=settings.ops_url)
     telling = Telling(pages=pages, announces=announcer is not None)
+    ask_scoring = AskScoring(
+        use_cases=use_cases, ledger=ledger, approvals=approvals, journals=journals, jobs=jobs, lake=lake, clock=clock
+    )
     return Sluice(
         steps={
             c.CheckBatch: partial(
@@ -273,13 +270,14 @@ def wire(
             parking=parking,
             registry=registry,
             journals=journals,
+            due=DueScorings(ledger=ledger, approvals=approvals, journals=journals, lake=lake, clock=clock),
             clock=clock,
             after=settings.reconcile_after,
         ),
         plan_rollback=partial(
             plan_rollback, use_cases=use_cases, ledger=ledger, approvals=approvals, artefacts=artefacts
         ),
-        ask_scoring=AskScoring(use_cases=use_cases, ledger=ledger, approvals=approvals, lake=lake, clock=clock),
+        ask_scoring=ask_scoring,
         decide_approval=partial(decide_approval, ledger=ledger, clock=clock),
         release_quarantined=partial(release, ledger=ledger, clock=clock),
         ledger=ledger,

@@ -120,12 +120,12 @@ class Sluice:
             self.outbox.send([command])
         return command
 
-    def score(self, model: str, *, who: str, why: str, dry_run: bool = False) -> ToScore:
+    def score(self, model: str, *, who: str, why: str, full: bool = True, dry_run: bool = False) -> ToScore:
         """Ask for a scoring with what is in production. Raises Refused, UnknownUseCase or Unreachable.
 
         It is recorded first: where it cannot be sent, the sweep carries it on.
         """
-        found = self.ask_scoring.of_model(model, who=who, why=why)
+        found = self.ask_scoring.of_model(model, who=who, why=why, full=full)
         if not dry_run:
             self.ledger.record([found.requested])
             self.outbox.send([found.command])

@@ -6,6 +6,7 @@ from shared.adapters.delta import DeltaLake
 from shared.adapters.delta_quarantine import DeltaQuarantine
 from shared.adapters.event_grid_topic import EventGridTopic, with_identity, with_key
 from shared.adapters.lake_profiles import LakeProfiles
+from shared.adapters.service_bus import ServiceBusOutbox, from_connection_string, from_namespace
 from shared.adapters.storage import Storage
 from shared.settings import Settings
 
@@ -36,3 +37,11 @@ def announcer_of(settings: Settings) -> EventGridTopic | None:
     if not endpoint:
         return None
     return EventGridTopic(partial(with_key, endpoint, key) if key else partial(with_identity, endpoint))
+
+
+def outbox_of(settings: Settings) -> ServiceBusOutbox:
+    """What sends messages."""
+    connection = settings.service_bus.get_secret_value()
+    if connection:
+        return ServiceBusOutbox(partial(from_connection_string, connection), settings.queue_name)
+    return ServiceBusOutbox(partial(from_namespace, settings.service_bus_namespace), settings.queue_name)

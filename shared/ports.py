@@ -199,8 +199,10 @@ class Lake(Protocol):
     def columns(self, table: str) -> Mapping[str, str]:
         """Names and types (DuckDB's) of the table's columns now; none where there is no table yet."""
 
-    def parts(self, table: str, delta_version: int, column: str) -> Sequence[str]:
-        """The values of a partition column at that version, sorted."""
+    def parts(self, table: str, delta_version: int, column: str, since: int = -1) -> Sequence[str]:
+        """The values of a partition column at that version, sorted; after version `since`, where that is given, only
+        those whose files changed. All, where that version is not known any more.
+        """
 
     def rows(self, table: str, column: str, value: str) -> Commit:
         """The rows of one partition at the table's newest version; 0 when the table is not there."""
@@ -237,6 +239,9 @@ class Jobs(Protocol):
 
     def run(self, workspace: str, job_run_id: int) -> Run:
         """The run's present state. A run that the workspace does not know is lost."""
+
+    def cancel(self, workspace: str, job_run_id: int) -> bool:
+        """Stop the run; did it still run? Returns before it has stopped."""
 
 
 @dataclass(frozen=True, kw_only=True)

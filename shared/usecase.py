@@ -16,11 +16,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from shared.data_sections import DataSection, RetrainSection, TablePath
+from shared.data_sections import DataSection, RetrainSection, Span, TablePath, span_of
 from shared.domain.patterns import common_name
 from shared.domain.prediction import JumpLimits
 from shared.domain.usecase import (
     ScoringSpec,
+    ScoringWhen,
     ServingSpec,
     TrainingSpec,
     UseCase,
@@ -51,6 +52,8 @@ class _Scoring(Section):
     part_by: str
     workspaces: dict[Name, list[str]] = Field(default_factory=dict)
     jump: _Jump = Field(default_factory=_Jump)
+    when: ScoringWhen = ScoringWhen.PROMOTION
+    every: Span | None = None
 
     @model_validator(mode="after")
     def _each_part_in_one_workspace(self) -> "_Scoring":
@@ -155,6 +158,8 @@ def load_one(folder: Path) -> UseCase:
             part_by=main.scoring.part_by,
             workspaces=main.scoring.workspaces,
             jump=JumpLimits(**main.scoring.jump.model_dump()),
+            when=main.scoring.when,
+            every=span_of(main.scoring.every) if main.scoring.every else None,
         ),
         serving=ServingSpec(**main.serving.model_dump()) if main.serving else None,
     )

@@ -254,8 +254,8 @@ class MemoryLake:
         commits.append(_Appended(story, generation, values))
         return Commit(table=spec.table, delta_version=len(commits), rows=len(values))
 
-    def parts(self, table: str, delta_version: int, column: str) -> Sequence[str]:
-        return sorted({value for done in self._silver[table][:delta_version] for value in done.values})
+    def parts(self, table: str, delta_version: int, column: str, since: int = -1) -> Sequence[str]:
+        return sorted({value for done in self._silver[table][max(since, 0) : delta_version] for value in done.values})
 
     def rows(self, table: str, column: str, value: str) -> Commit:
         if table in self._silver:
@@ -357,6 +357,12 @@ class MemoryJobs:
                 parameters={},
             )
         return self._runs[job_run_id].run
+
+    def cancel(self, workspace: str, job_run_id: int) -> bool:
+        runs = self.run(workspace, job_run_id).result is RunResult.RUNNING
+        if runs:
+            self.end(job_run_id, RunResult.CANCELLED)
+        return runs
 
     def end(self, job_run_id: int, result: RunResult, message: str = "") -> None:
         """The run ends; one that succeeds has done its work before."""

@@ -86,6 +86,14 @@ class DatabricksJobs:
             },
         )
 
+    def cancel(self, workspace: str, job_run_id: int) -> bool:
+        """Stop the run; one that has ended, or is not known any more, was not stopped by us."""
+        if self.run(workspace, job_run_id).result is not RunResult.RUNNING:
+            return False
+        with reported(f"run {job_run_id} in workspace {workspace}"):
+            self._open().jobs.cancel_run(job_run_id)
+        return True
+
     def _open(self) -> "WorkspaceClient":
         with self._lock:
             if self._client is None:

@@ -32,6 +32,10 @@ class DatabricksWorkspaces:
         with self._asked(workspace) as jobs:
             return jobs.run(workspace, job_run_id)
 
+    def cancel(self, workspace: str, job_run_id: int) -> bool:
+        with self._asked(workspace) as jobs:
+            return jobs.cancel(workspace, job_run_id)
+
     @contextmanager
     def _asked(self, name: str) -> Iterator[DatabricksJobs]:
         jobs = self._workspaces.get(name)

@@ -153,9 +153,24 @@ class DeltaLake:
             return Commit(table=table, delta_version=version, rows=int(entry[ROWS_KEY]))
         raise Conflict(f"{table}: story {story} is committed, but not in the log yet")
 
-    def parts(self, table: str, delta_version: int, column: str) -> Sequence[str]:
-        actions = _actions(self._open(table, delta_version))
-        return sorted({str(value) for value in actions.column(f"partition.{column}").to_pylist()})
+    def parts(self, table: str, delta_version: int, column: str, since: int = -1) -> Sequence[str]:
+        now = self._files(table, delta_version, column)
+        before = self._files(table, since, column) if since >= 0 else set()
+        there = {value for value, _ in now}
+        return sorted({value for value, _ in now ^ before} & there)
+
+    def _files(self, table: str, delta_version: int, column: str) -> set[tuple[str, str]]:
+        """Partition and path of each; none of a version whose log is gone."""
+        from deltalake.exceptions import DeltaError
+
+        try:
+            actions = _actions(self._open(table, delta_version))
+        except DeltaError:
+            if delta_version == self._open(table).version():
+                raise
+            return set()
+        values = map(str, actions.column(f"partition.{column}").to_pylist())
+        return set(zip(values, actions.column("path").to_pylist(), strict=True))
 
     def rows(self, table: str, column: str, value: str) -> Commit:
         from deltalake.exceptions import TableNotFoundError

@@ -838,13 +838,16 @@ class VersionRolledBack(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringRequested(Fact):
-    """A person asked to score with the version that is in production. It has a story of its own."""
+    """A person asked to score with the version that is in production, or the sweep found that it is due. It has a story
+    of its own. `since` is the version of silver after which what changed is scored; -1: all of it.
+    """
 
     use_case: str
     model: str
     version: str
     who: str
     reason: str
+    since: int = -1
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -926,7 +929,8 @@ class DecisionAnnounced(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringPlanned(Fact):
-    """Which parts will be scored, with model version and data version pinned.
+    """Which parts will be scored, with model version and data version pinned: all of them, or those that changed after
+    version `since` of the table, where that is not -1.
 
     Of many parts, shards are made: then `parts` names the shards, each of `shard_size` of the `total` parts, and each
     shard has a story of its own with a plan of its own.
@@ -943,6 +947,7 @@ class ScoringPlanned(Fact):
     use_case: str = ""
     shard_size: int = 0
     total: int = 0
+    since: int = -1
 
     @property
     def key(self) -> str:
@@ -1117,6 +1122,29 @@ class ScoringFinished(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScoringCancelled(Fact):
+    """A person ended a scoring: no further part of the plan is started, and what ran was stopped."""
+
+    plan: str
+    who: str
+    reason: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.plan)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            plan="0123456789ab",
+            who="ada@laptop",
+            reason="the predictions are wrong",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class EndpointFact(Fact):
     """Something of a serving endpoint that is brought to a version."""
 
@@ -1234,6 +1262,7 @@ KINDS: dict[str, type[Fact]] = {
         PartFailed,
         PredictionsJumped,
         ScoringFinished,
+        ScoringCancelled,
         EndpointRequested,
         EndpointUpdated,
         EndpointFailed,

@@ -29,6 +29,7 @@ class FanOut:
     scored: dict[str, f.PartScored]
     failed: dict[str, f.PartFailed]
     finished: f.ScoringFinished | None
+    cancelled: f.ScoringCancelled | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -37,7 +38,9 @@ class FanOut:
 
     @property
     def is_settled(self) -> bool:
-        """Is every part in gold and that recorded, or is what is not in gold a person's to look at?"""
+        """Is every part in gold and that recorded, or is what is not a person's to look at, or wanted no more?"""
+        if self.cancelled:
+            return True
         if self.is_complete:
             return self.finished is not None or not self.plan.parts
         return self.is_over
@@ -77,6 +80,7 @@ def fan_outs(story: Sequence[f.Fact]) -> list[FanOut]:
             scored=_by_part(story, f.PartScored, plan),
             failed=_by_part(story, f.PartFailed, plan),
             finished=next((one for one in _of_kind(story, f.ScoringFinished) if one.plan == plan.plan), None),
+            cancelled=next((one for one in _of_kind(story, f.ScoringCancelled) if one.plan == plan.plan), None),
         )
         for plan in sorted(_of_kind(story, f.ScoringPlanned), key=lambda plan: (plan.at, plan.plan))
     ]
@@ -119,6 +123,8 @@ def start_of(fan_out: FanOut, part: str, use_case: str, *, cause: str = "") -> C
 def parts_outstanding(fan_out: FanOut, use_case: str, cause: str) -> Iterator[Command]:
     """What would carry the parts on. A shard that has begun carries itself on: it is only asked whether it is done."""
     plan = fan_out.plan
+    if fan_out.cancelled:
+        return
     for part in plan.parts:
         if part in fan_out.scored:
             continue

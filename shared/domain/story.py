@@ -200,7 +200,7 @@ def needs_attention(story: Sequence[f.Fact]) -> str:
     reasons += [
         f"part {one.part} {one.result}: {one.message}"
         for one in of_kind(story, f.PartFailed)
-        if one.final and not was_run_again(story, one)
+        if one.final and not was_run_again(story, one) and not _is_cancelled(story, one)
     ]
     reasons += [
         f"endpoint {one.endpoint} does not serve version {one.version}: {one.message}"
@@ -214,6 +214,11 @@ def needs_attention(story: Sequence[f.Fact]) -> str:
     if checked and checked.verdict is Verdict.ERROR:
         reasons.append("the batch could not be checked")
     return "; ".join(reasons)
+
+
+def _is_cancelled(story: Sequence[f.Fact], failed: f.PartFailed) -> bool:
+    """Did a person end the scoring that it is a part of?"""
+    return any(one.plan == failed.plan for one in of_kind(story, f.ScoringCancelled))
 
 
 def was_run_again(story: Sequence[f.Fact], failed: f.PartFailed) -> bool:

@@ -119,12 +119,19 @@ class GateSpec:
     approvals: tuple[ApprovalRule, ...] = ()
 
 
+class ScoringWhen(StrEnum):
+    """What is scored beside what is asked for: every promotion, or new data as well."""
+
+    PROMOTION = "promotion"
+    NEW_DATA = "new_data"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScoringSpec:
     """The job that scores, the gold table (relative to the lake), and the column whose values are the parts.
 
     `workspaces` names the parts that are scored elsewhere than at home, by workspace; `jump` how far the
-    predictions may be from those before.
+    predictions may be from those before. `every` says how often all of it is scored whatever happened.
     """
 
     job: str
@@ -132,6 +139,8 @@ class ScoringSpec:
     part_by: str
     workspaces: Mapping[str, Sequence[str]] = field(default_factory=dict)
     jump: JumpLimits = field(default_factory=JumpLimits)
+    when: ScoringWhen = ScoringWhen.PROMOTION
+    every: timedelta | None = None
 
     def workspace_of(self, part: str) -> str:
         """Where a part is scored; "" for home."""

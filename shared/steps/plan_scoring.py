@@ -3,7 +3,7 @@
 from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.commands import PlanScoring
-from shared.domain.facts import DataCommitted, ScoringPlanned
+from shared.domain.facts import DataCommitted, ScoringPlanned, ScoringRequested
 from shared.domain.fan_out import MOST_PARTS, SHARD_SIZE, plan_in, shards, start_of
 from shared.domain.usecase import UseCase, UseCases
 from shared.errors import Refused
@@ -23,6 +23,8 @@ def plan_scoring(command: PlanScoring, *, use_cases: UseCases, ledger: Ledger, l
         ledger.record([_plan(command, plan_id, use_case, ledger=ledger, lake=lake, clock=clock)])
         fan_out = plan_in(ledger.story(command.story), plan_id)
         assert fan_out is not None  # noqa: S101 - recorded above, for the type checker
+    if fan_out.cancelled:
+        return Decision(summary=f"plan {plan_id} was cancelled by {fan_out.cancelled.who}")
     waiting = [part for part in fan_out.plan.parts if part not in fan_out.started and part not in fan_out.scored]
     total, what = sum(fan_out.plan.counts), "shards" if fan_out.plan.shard_size else "of them"
     return Decision(
@@ -34,11 +36,13 @@ def plan_scoring(command: PlanScoring, *, use_cases: UseCases, ledger: Ledger, l
 def _plan(
     command: PlanScoring, plan_id: str, use_case: UseCase, *, ledger: Ledger, lake: Lake, clock: Clock
 ) -> ScoringPlanned:
-    committed = stories.last(ledger.story(command.story), DataCommitted)
+    told = ledger.story(command.story)
+    committed, requested = stories.last(told, DataCommitted), stories.last(told, ScoringRequested)
+    since = requested.since if requested else -1
     table, delta_version = use_case.data.table, committed.delta_version if committed else -1
     if delta_version < 0:  # a version that no arrival led to scores what is there now
         delta_version = lake.rows(table, use_case.scoring.part_by, "").delta_version
-    parts = lake.parts(table, delta_version, use_case.scoring.part_by)
+    parts = lake.parts(table, delta_version, use_case.scoring.part_by, since)
     if len(parts) > MOST_PARTS:
         raise Refused(
             f"{table} has {len(parts)} values of {use_case.scoring.part_by}, and a plan at most {MOST_PARTS} parts:"
@@ -59,4 +63,5 @@ def _plan(
         use_case=use_case.name,
         shard_size=SHARD_SIZE if cut else 0,
         total=len(parts),
+        since=since,
     )

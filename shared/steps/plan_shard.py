@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from shared.domain import identity
 from shared.domain.commands import PlanShard, ScorePart
-from shared.domain.facts import PartStarted, ScoringPlanned
+from shared.domain.facts import PartStarted, ScoringCancelled, ScoringPlanned
 from shared.domain.fan_out import of_shard, plan_in
 from shared.domain.usecase import UseCases
 from shared.errors import Refused
@@ -40,6 +40,9 @@ def plan_shard(
         gold = lake.rows(shard.plan.gold, shard.plan.part_by, shard.plan.parts[0])
         fan_in = FanIn(ledger=ledger, journals=journals, clock=clock, limits=use_case.scoring.jump)
         return Decision(summary=fan_in.close(shard, gold_version=gold.delta_version))
+    if cancelled := _cancelled(command, ledger):
+        ledger.record([replace(cancelled, story=story, plan=plan_id)])
+        return Decision(summary=f"plan {command.plan} was cancelled by {cancelled.who}")
     waiting = [part for part in shard.plan.parts if part not in shard.started and part not in shard.scored]
     return Decision(
         summary=f"plan {plan_id}: {len(shard.plan.parts)} parts, {len(waiting)} wait",
@@ -50,9 +53,15 @@ def plan_shard(
     )
 
 
+def _cancelled(command: PlanShard, ledger: Ledger) -> ScoringCancelled | None:
+    """Looked at after the shard is recorded, as who cancels records that first and then looks for shards."""
+    whole = plan_in(ledger.story(command.story), command.plan)
+    return whole.cancelled if whole else None
+
+
 def _plan(whole: ScoringPlanned, plan_id: str, story: str, shard: str, *, lake: Lake, clock: Clock) -> ScoringPlanned:
     """The same pinned versions, and the shard's share of the parts."""
-    parts = of_shard(lake.parts(whole.table, whole.delta_version, whole.part_by), shard, whole.shard_size)
+    parts = of_shard(lake.parts(whole.table, whole.delta_version, whole.part_by, whole.since), shard, whole.shard_size)
     return replace(whole, story=story, at=clock.now(), plan=plan_id, parts=parts, shard_size=0, total=len(parts))
 
 

@@ -17,6 +17,7 @@ from shared.notes import Journals
 from shared.ports import Approval, Approvals, Clock, Ledger, ParkedMessage, Parking, Registry
 from shared.steps.close_batches import close_batches
 from shared.steps.decision import Decision
+from shared.steps.due_scorings import DueScorings, under_way
 from shared.steps.enforce_slot import contest_of, is_told
 from shared.steps.watch_arrivals import end_unknown, watch_arrivals
 
@@ -32,6 +33,7 @@ def reconcile(
     parking: Parking,
     registry: Registry,
     journals: Journals,
+    due: DueScorings,
     clock: Clock,
     after: timedelta,
 ) -> Decision:
@@ -47,8 +49,10 @@ def reconcile(
     send: list[Command] = []
     parts: list[Command] = []
     silences: list[Sequence[Fact]] = []
+    busy: set[str] = set()
     for story_id in ledger.unsettled():
         story = ledger.story(story_id)
+        busy |= set(under_way(story, use_cases))
         if stories.last(story, DataMissing):
             silences.append(story)
         elif story and stories.idle_for(story, now) >= after:
@@ -57,6 +61,7 @@ def reconcile(
     send += _turn(parts, now)
     for use_case in use_cases.all:
         send += close_batches(use_case, ledger=ledger, journals=journals, now=now)
+        send += due.ask(use_case, busy)
     missing = sum(watch_arrivals(each, silences, ledger=ledger, journals=journals, now=now) for each in use_cases.all)
     end_unknown(silences, {each.name for each in use_cases.all}, ledger=ledger, now=now)
     trouble = f"; data is missing, {missing} periods more" if missing else ""

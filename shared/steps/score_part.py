@@ -33,6 +33,8 @@ def score_part(
     started = fan_out.started.get(command.part)
     if command.part in fan_out.scored or (started and started.generation >= command.generation):
         return Decision(summary=f"part {command.part} of plan {command.plan} was started before")
+    if fan_out.cancelled:
+        return Decision(summary=f"plan {command.plan} was cancelled by {fan_out.cancelled.who}")
     plan = fan_out.plan
     parameters = {
         "story": identity.whole_of(command.story),

@@ -235,7 +235,13 @@ def _planned(fact: f.ScoringPlanned) -> str:
     if fact.shard_size:
         listed = f", in {len(fact.parts)} shards"
     data = f"version {fact.delta_version} of {fact.table}"
+    data += f", what changed since version {fact.since}," if fact.since >= 0 else ""
     return f"model version {fact.version} scores {data} in {many(sum(fact.counts), 'part')} by {fact.part_by}{listed}"
+
+
+@sentence.register
+def _scoring_cancelled(fact: f.ScoringCancelled) -> str:
+    return f"scoring cancelled by {fact.who}: {fact.reason}"
 
 
 @sentence.register

@@ -221,3 +221,17 @@ def test_table_that_is_gone_has_no_rows_after_a_minute(tmp_path: Path) -> None:
 
 def test_table_that_is_not_there_has_no_rows(lake: DeltaLake) -> None:
     assert lake.rows("gold/none", "origin", "JFK") == Commit(table="gold/none", delta_version=-1, rows=0)
+
+
+def test_parts_that_changed_are_those_whose_files_did(lake: DeltaLake, tmp_path: Path) -> None:
+    first = lake.commit(batch(tmp_path), SPEC, "s1", 1).delta_version
+    second = lake.commit(batch(tmp_path, "origin,flight,tailnum\nLGA,9,N9\nJFK,8,N8\n"), SPEC, "s2", 1).delta_version
+    assert lake.parts("silver/flights", second, "origin") == ["EWR", "JFK", "LGA"]
+    assert lake.parts("silver/flights", second, "origin", first) == ["JFK", "LGA"]
+    assert lake.parts("silver/flights", second, "origin", second) == []
+    DeltaTable(lake.uri("silver/flights")).delete("origin = 'LGA'")
+    assert lake.parts("silver/flights", second + 1, "origin", second) == []
+    DeltaTable(lake.uri("silver/flights"), version=second + 1).create_checkpoint()
+    for version in range(second + 1):  # as a vacuum of the log does, after a month
+        (tmp_path / f"lake/silver/flights/_delta_log/{version:020}.json").unlink()
+    assert lake.parts("silver/flights", second + 1, "origin", first) == ["EWR", "JFK"]

@@ -80,6 +80,7 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.PartFailed.example(), {"plan", "part", "generation"}),
         (f.PredictionsJumped.example(), {"plan"}),
         (f.ScoringFinished.example(), {"plan"}),
+        (f.ScoringCancelled.example(), {"plan"}),
         (f.EndpointRequested.example(), {"endpoint", "version"}),
         (f.EndpointUpdated.example(), {"endpoint", "version"}),
         (f.EndpointFailed.example(), {"endpoint", "version"}),
