@@ -14,9 +14,7 @@ WELL, WRONG = 0, 1
 def connect(options: argparse.Namespace, output: Output) -> int:
     """Have the jobs of the use cases tell the app when a run ended. Again, it changes nothing."""
     settings = settings_of(options.settings)
-    names = sorted(
-        {job for one in usecase.load(Path(settings.use_cases)).all for job in (one.training.job, one.scoring.job)}
-    )
+    names = sorted({job for one in usecase.load(Path(settings.use_cases)).all for job in one.jobs})
     missing = installation.connect_jobs(settings, names, options.url)
     lines = [
         f"✗ {workspace} has no job {', '.join(lacks)}: deploy ml/databricks.yml there"

@@ -58,7 +58,7 @@ class DataSection(Section):
     batch: BatchSection | None = None
     largest_mb: int = Field(default=LARGEST >> 20, ge=1)
     schema_changes: list[SchemaChange] = Field(default_factory=list)
-    expectations: str = "expectations.json"
+    expectations: str | None = "expectations.json"
     table: TablePath
     partition_by: str
     columns: dict[str, str] = Field(default_factory=dict)

@@ -4,8 +4,8 @@ usecases/flight_delays/
     usecase.yml         what belongs together
     expectations.json   the suite, as Great Expectations writes it
     gate.yml            the product owner's rules
-    training.yml        read by the training job, not by the control plane: it has to be there
-    features.py         the same
+    training.yml        read by the jobs, not by the control plane: it has to be there where there is one
+    features.py         the same, of the training job
 """
 
 import json
@@ -33,11 +33,13 @@ from shared.gate_file import read_gate
 from shared.sections import GateSection
 from shared.yaml_file import Name, Section, read
 
+ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}(\.[a-z0-9_][a-z0-9_-]{0,62}){0,2}$")]
+"""A registered model's: one word in MLflow's own registry, catalog.schema.model in Unity Catalog."""
+
 
 class _Training(Section):
-    job: str
-    model: Name
-    configuration: str = "training.yml"
+    job: str = ""
+    model: ModelName
 
 
 class _Jump(Section):
@@ -76,14 +78,14 @@ class _UseCaseFile(Section):
     data: DataSection
     training: _Training
     gate: GateSection
-    scoring: _Scoring
+    scoring: _Scoring | None = None
     drift: DriftSection | None = None
     retrain: RetrainSection | None = None
     serving: _Serving | None = None
 
     @model_validator(mode="after")
     def _parts_are_partitions(self) -> "_UseCaseFile":
-        if self.scoring.part_by != self.data.partition_by:
+        if self.scoring and self.scoring.part_by != self.data.partition_by:
             raise ValueError(
                 f"scoring.part_by is {self.scoring.part_by!r}, but the table is partitioned by"
                 f" {self.data.partition_by!r}: parts are partitions, name the same column"
@@ -137,11 +139,13 @@ def load_one(folder: Path) -> UseCase:
             f"{folder / 'usecase.yml'}: name: {main.name!r}, but its folder is {folder.name!r}: make them equal"
         )
     gate = read_gate(folder / main.gate.policy, faults)
-    suite = _suite(folder / main.data.expectations, faults)
-    if not (folder / main.training.configuration).is_file():
-        faults.append(f"{folder / 'usecase.yml'}: training.configuration: {main.training.configuration} is not there")
-    if not (folder / "features.py").is_file():
+    suite = _suite(folder / main.data.expectations, faults) if main.data.expectations else ""
+    if (main.training.job or main.scoring) and not (folder / "training.yml").is_file():
+        faults.append(f"{folder / 'training.yml'}: it is not there: write what tells rows apart into it")
+    if main.training.job and not (folder / "features.py").is_file():
         faults.append(f"{folder / 'features.py'}: it is not there: write what the model learns from into it")
+    if main.retrain and not main.training.job:
+        faults.append(f"{folder / 'usecase.yml'}: retrain: nothing is trained without training.job: take retrain away")
     if faults or gate is None:
         raise Misconfigured("\n".join(faults))
     return UseCase(
@@ -152,16 +156,23 @@ def load_one(folder: Path) -> UseCase:
         gate=main.gate.spec(*gate),
         drift=main.drift.spec() if main.drift else None,
         retrain=main.retrain.spec() if main.retrain else None,
-        scoring=ScoringSpec(
-            job=main.scoring.job,
-            table=main.scoring.table,
-            part_by=main.scoring.part_by,
-            workspaces=main.scoring.workspaces,
-            jump=JumpLimits(**main.scoring.jump.model_dump()),
-            when=main.scoring.when,
-            every=span_of(main.scoring.every) if main.scoring.every else None,
-        ),
+        scoring=_scoring(main),
         serving=ServingSpec(**main.serving.model_dump()) if main.serving else None,
+    )
+
+
+def _scoring(main: _UseCaseFile) -> ScoringSpec:
+    said = main.scoring
+    if said is None:
+        return ScoringSpec(job="", table="", part_by=main.data.partition_by)
+    return ScoringSpec(
+        job=said.job,
+        table=said.table,
+        part_by=said.part_by,
+        workspaces=said.workspaces,
+        jump=JumpLimits(**said.jump.model_dump()),
+        when=said.when,
+        every=span_of(said.every) if said.every else None,
     )
 
 

@@ -101,7 +101,7 @@ def _conditions(
     db: "duckdb.DuckDBPyConnection", spec: DataSpec, wanted: set[tuple[str, str, str]]
 ) -> Mapping[tuple[str, str, str], str]:
     """The condition under which a row breaks each expectation; those that speak of no single row have none."""
-    if not wanted:
+    if not wanted or not spec.expectations:
         return {}
     batch = engine.batch_of(engine.load(), db)
     execution = batch.datasource.get_execution_engine()

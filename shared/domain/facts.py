@@ -334,7 +334,9 @@ class DataResumed(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSkipped(Fact):
-    """The use case's retrain policy lets no training follow. `reason` is no-drift, cool-down, at-once or budget."""
+    """No training follows: the retrain policy lets none, or the use case has no training job. `reason` is no-drift,
+    cool-down, at-once, budget or no-job.
+    """
 
     reason: str
     detail: str
@@ -977,6 +979,17 @@ class ScoringPlanned(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScoringSkipped(Fact):
+    """No scoring follows, as the use case has no scoring job."""
+
+    reason: str
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(story=_EXAMPLE_STORY, at=_EXAMPLE_TIME, reason="flight_delays has no scoring.job")
+
+
+@dataclass(frozen=True, kw_only=True)
 class PartFact(Fact):
     """Something about one part of a plan; `generation` counts deliberate re-runs of the part.
 
@@ -1257,6 +1270,7 @@ KINDS: dict[str, type[Fact]] = {
         DecisionAnnounced,
         ScoringRequested,
         ScoringPlanned,
+        ScoringSkipped,
         PartStarted,
         PartScored,
         PartFailed,

@@ -24,6 +24,7 @@ class Skip(StrEnum):
     COOL_DOWN = "cool-down"
     AT_ONCE = "at-once"
     BUDGET = "budget"
+    NO_JOB = "no-job"
 
 
 @dataclass(frozen=True, kw_only=True)

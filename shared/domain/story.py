@@ -46,7 +46,8 @@ def _is_done(story: Sequence[f.Fact]) -> bool:
         return False
     if to_score(story) or _is_shard(story):
         plans = fan_outs(story)
-        return bool(plans) and plans[-1].is_settled and endpoint_to_come(story) is None
+        scored = plans[-1].is_settled if plans else last(story, f.ScoringSkipped) is not None
+        return scored and endpoint_to_come(story) is None
     if finished := newest(story, f.TrainingFinished):
         decided = last(story, f.VersionRejected) is not None
         return decided or finished.result is not RunResult.SUCCEEDED  # succeeded: its version is still to come
@@ -177,7 +178,7 @@ def _scoring(story: Sequence[f.Fact], use_case: str, reason: _HasScored, cause: 
     plans = fan_outs(story)
     if plans:
         yield from parts_outstanding(plans[-1], use_case, cause)
-    else:
+    elif not last(story, f.ScoringSkipped):
         yield PlanScoring(
             story=reason.story, cause=cause, use_case=use_case, model=reason.model, version=reason.version
         )

@@ -42,9 +42,9 @@ class DataSpec:
 
     `arrives` is a pattern of container/path; `columns` gives the type of a column where the file's own look would not
     do; `delimiter` and `encoding` are a CSV's; a file of more bytes than `largest`, as it landed or unpacked, is not
-    read. `schema_changes` are those that pass. `expectations` is the text of the suite; `table` is relative to the
-    lake. Where more than `quarantine_at_most_percent` of the rows are bad, the whole batch is. `every` says how often
-    data is expected, and `grace` how late it may be. A batch is one file; or all in a folder, when the file
+    read. `schema_changes` are those that pass. `expectations` is the text of the suite ("": none); `table` is relative
+    to the lake. Where more than `quarantine_at_most_percent` of the rows are bad, the whole batch is. `every` says how
+    often data is expected, and `grace` how late it may be. A batch is one file; or all in a folder, when the file
     `ends_with` lands there; or what the file `manifest` there names; or what lands until nothing did for `quiet`.
     """
 
@@ -81,7 +81,7 @@ class DataSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec:
-    """The job that trains, and the registered model that it makes."""
+    """The job that trains ("": the model comes from elsewhere), and the registered model that it makes."""
 
     job: str
     model: str
@@ -128,7 +128,8 @@ class ScoringWhen(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringSpec:
-    """The job that scores, the gold table (relative to the lake), and the column whose values are the parts.
+    """The job that scores ("": nothing is scored), the gold table (relative to the lake), and the column whose values
+    are the parts.
 
     `workspaces` names the parts that are scored elsewhere than at home, by workspace; `jump` how far the
     predictions may be from those before. `every` says how often all of it is scored whatever happened.
@@ -169,6 +170,11 @@ class UseCase:
     drift: DriftSpec | None = None
     retrain: RetrainSpec | None = None
     serving: ServingSpec | None = None
+
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        """The Databricks jobs that it has."""
+        return tuple(job for job in (self.training.job, self.scoring.job) if job)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,8 @@ class AskScoring:
         use_case = self.use_cases.of_model(model)
         if use_case is None:
             raise UnknownUseCase(f"no use case has the model {model!r}")
+        if not use_case.scoring.job:
+            raise Refused(f"{use_case.name} has no scoring.job: nothing scores it")
         approval = self.approvals.approved(model, use_case.gate.slot)
         if approval is None:
             raise Refused(f"no version of {model} is approved for {use_case.gate.slot}: there is nothing to score with")

@@ -44,7 +44,8 @@ class DueScorings:
     def ask(self, use_case: UseCase, busy: Collection[str]) -> Sequence[Command]:
         """Record that it is asked for, once for each version of silver, and each period; the command that begins it."""
         scoring = use_case.scoring
-        if (scoring.when is ScoringWhen.PROMOTION and scoring.every is None) or scoring.table in busy:
+        asks = scoring.when is not ScoringWhen.PROMOTION or scoring.every is not None
+        if not scoring.job or not asks or scoring.table in busy:
             return ()
         approval = self.approvals.approved(use_case.training.model, use_case.gate.slot)
         if approval is None:

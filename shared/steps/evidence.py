@@ -23,9 +23,17 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def gather(
-    version: ModelVersion, told: Sequence[Fact], approval: Approval | None, *, artefacts: Artefacts, now: datetime
+    version: ModelVersion,
+    told: Sequence[Fact],
+    approval: Approval | None,
+    *,
+    trains: bool,
+    artefacts: Artefacts,
+    now: datetime,
 ) -> Evidence:
-    """The evidence of a version, `told` being the story that made it (empty for one that somebody registered)."""
+    """The evidence of a version, `told` being the story that made it (empty for one that somebody registered). Where
+    the use case trains, one that somebody registered is not what it should be.
+    """
     stored = artefacts.describe(version.model, version.version)
     own, champion = _by_whose(version.metrics)
     return Evidence(
@@ -38,7 +46,7 @@ def gather(
         approved_version=approval.version if approval else "",
         holdout=version.parameters.get(HOLDOUT, ""),
         champion_holdout=version.parameters.get(CHAMPION_HOLDOUT, ""),
-        trained_by_us=stories.last(told, TrainingStarted) is not None,
+        trained_by_us=not trains or stories.last(told, TrainingStarted) is not None,
     )
 
 

@@ -62,7 +62,9 @@ def judge_version(
             mlflow_run_id=version.mlflow_run_id,
         )
         approval = approvals.approved(version.model, use_case.gate.slot)
-        evidence = gather(version, told, approval, artefacts=artefacts, now=clock.now())
+        evidence = gather(
+            version, told, approval, trains=bool(use_case.training.job), artefacts=artefacts, now=clock.now()
+        )
         ledger.record([registered, _judge(version, use_case, evidence, story=story, clock=clock)])
         judged = _of_version(ledger.story(story), VersionJudged, version)  # of two that judge at once, the first counts
         assert judged is not None  # noqa: S101 - recorded above, for the type checker
@@ -153,7 +155,7 @@ def _people(
     if approval and approval.version == version.version:  # being promoted: if people said so, by their word still
         found = people.standing(told, version.model, version.version, now=clock.now())
         return found if found and found.state is State.GRANTED else None
-    evidence = gather(version, told, approval, artefacts=artefacts, now=clock.now())
+    evidence = gather(version, told, approval, trains=bool(use_case.training.job), artefacts=artefacts, now=clock.now())
     afresh = _judge(version, use_case, evidence, story=judged.story, clock=clock)
     return ask_people(judged, afresh, use_case, requester=version.author, ledger=ledger, clock=clock, telling=telling)
 

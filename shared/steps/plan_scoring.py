@@ -3,7 +3,7 @@
 from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.commands import PlanScoring
-from shared.domain.facts import DataCommitted, ScoringPlanned, ScoringRequested
+from shared.domain.facts import DataCommitted, ScoringPlanned, ScoringRequested, ScoringSkipped
 from shared.domain.fan_out import MOST_PARTS, SHARD_SIZE, plan_in, shards, start_of
 from shared.domain.usecase import UseCase, UseCases
 from shared.errors import Refused
@@ -17,6 +17,10 @@ def plan_scoring(command: PlanScoring, *, use_cases: UseCases, ledger: Ledger, l
     Of many parts, what is sent are shards. Raises Refused where there are too many.
     """
     use_case = use_cases.named(command.use_case)
+    if not use_case.scoring.job:
+        reason = f"{use_case.name} has no scoring.job"
+        ledger.record([ScoringSkipped(story=command.story, at=clock.now(), reason=reason)])
+        return Decision(summary=f"no scoring: {reason}")
     plan_id = identity.plan_id(command.story, command.model, command.version, command.generation)
     fan_out = plan_in(ledger.story(command.story), plan_id)
     if fan_out is None:

@@ -3,7 +3,8 @@
 from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.commands import StartTraining
-from shared.domain.facts import TrainingStarted
+from shared.domain.facts import TrainingSkipped, TrainingStarted
+from shared.domain.retrain import Skip
 from shared.domain.usecase import UseCases
 from shared.notes import Journals
 from shared.ports import Approvals, Clock, Jobs, Lake, Ledger
@@ -27,6 +28,10 @@ def start_training(
     started = stories.last(ledger.story(command.story), TrainingStarted)
     if started and started.generation >= command.generation:
         return Decision(summary=f"training {started.generation} runs as {started.job_run_id}, since before")
+    if not use_case.training.job:
+        detail = f"{use_case.name} has no training.job: its model comes from elsewhere"
+        ledger.record([TrainingSkipped(story=command.story, at=clock.now(), reason=Skip.NO_JOB, detail=detail)])
+        return Decision(summary=f"no training of {command.story}: {detail}")
     approval = approvals.approved(use_case.training.model, use_case.gate.slot)
     champion = approval.version if approval else ""
     if command.generation == 1:  # a later one runs again what was lost

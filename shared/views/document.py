@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.domain import first_version
+from shared.domain.claimed import CLAIMED
 from shared.domain.usecase import UseCase
 from shared.ports import ParkedMessage
 from shared.views.progress import Progress
@@ -151,19 +152,25 @@ def check_document(good: Sequence[UseCase], faults: Sequence[tuple[str, str]]) -
 
 def use_case_line(one: UseCase) -> Document:
     """A use case in numbers and names."""
+    suite = json.loads(one.data.expectations)["expectations"] if one.data.expectations else []
+    unclaimed = sorted({each["type"] for each in suite} - set(CLAIMED))
     return {
         "name": one.name,
         "folder": one.folder,
         "arrives": one.data.arrives,
-        "expectations": len(json.loads(one.data.expectations)["expectations"]),
+        "expectations": len(suite),
         "rules": len(one.gate.policy.rules),
         "model": one.training.model,
         "slot": one.gate.slot,
         "silver": one.data.table,
         "gold": one.scoring.table,
         "part_by": one.scoring.part_by,
-        "warnings": [text] if (text := first_version.warning(one.gate.policy)) else [],
+        "warnings": [text for text in (first_version.warning(one.gate.policy), *map(_unclaimed, unclaimed)) if text],
     }
+
+
+def _unclaimed(kind: str) -> str:
+    return f"{kind} runs as Great Expectations runs it on a database; the types that a test holds are in the reference"
 
 
 def error_document(error: str) -> Document:

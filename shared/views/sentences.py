@@ -240,6 +240,11 @@ def _planned(fact: f.ScoringPlanned) -> str:
 
 
 @sentence.register
+def _scoring_skipped(fact: f.ScoringSkipped) -> str:
+    return f"no scoring: {fact.reason}"
+
+
+@sentence.register
 def _scoring_cancelled(fact: f.ScoringCancelled) -> str:
     return f"scoring cancelled by {fact.who}: {fact.reason}"
 

@@ -131,8 +131,10 @@ def _use_case(one: UseCase, terminal: Terminal) -> str:
     read = use_case_line(one)
     return (
         f"{terminal.paint('✓', 'green')} {terminal.paint(one.name, 'bold')}: {visible(one.data.arrives)} is checked by"
-        f" {many(read['expectations'], 'expectation')} into {read['silver']}; {read['model']} has to pass"
-        f" {many(read['rules'], 'rule')} to be {read['slot']}; it scores {read['gold']} by {visible(read['part_by'])}"
+        f" {many(read['expectations'], 'expectation')} into {read['silver']}"
+        f"{'' if one.training.job else '; nothing is trained on it'}; {read['model']} has to pass"
+        f" {many(read['rules'], 'rule')} to be {read['slot']}; it scores "
+        + (f"{read['gold']} by {visible(read['part_by'])}" if one.scoring.job else "nothing")
         + "".join(f"\n{terminal.paint('!', 'yellow')} {visible(each)}" for each in read["warnings"])
     )
 

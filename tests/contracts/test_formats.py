@@ -124,3 +124,13 @@ def test_what_does_not_fit_in_memory_is_put_beside_it(tmp_path: Path, monkeypatc
     unique = json.dumps({"expectations": [expect("column_values_to_be_unique", column="origin")]})
     assert QUALITY.check(file, replace(SPEC, expectations=unique)).verdict is Verdict.PASSED
     assert [each.name for each in tmp_path.iterdir()] == ["landed.csv"]
+
+
+def test_without_a_suite_what_can_be_read_passes(tmp_path: Path) -> None:
+    file, spec = tmp_path / "landed.csv", replace(SPEC, expectations="")
+    file.write_bytes(as_csv().encode())
+    report = QUALITY.check(file, spec)
+    assert (report.verdict, [one.asked for one in report.expectations]) == (Verdict.PASSED, ["the batch can be read"])
+    assert QUALITY.check(file, spec, {"origin": "VARCHAR"}).verdict is Verdict.FAILED
+    file.write_text("origin,x\n")
+    assert QUALITY.check(file, spec).verdict is Verdict.FAILED

@@ -12,7 +12,8 @@ import pytest
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from hypothesis import HealthCheck, given, settings
 
-from shared.adapters.great_expectations import CLAIMED, GreatExpectations
+from shared.adapters.great_expectations import GreatExpectations
+from shared.domain.claimed import CLAIMED
 from shared.domain.usecase import DataSpec
 from shared.domain.verdicts import Verdict
 

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from local.__main__ import _parser
 from local.home import PROJECT
 from shared import gate_file, usecase
-from shared.adapters.great_expectations import CLAIMED
 from shared.domain import facts
+from shared.domain.claimed import CLAIMED
 from shared.domain.policy import Condition
 from shared.settings import Settings
 

@@ -16,6 +16,7 @@ from shared.domain.retrain import RetrainSpec, When
 from shared.domain.usecase import Enforcement, Format, QuarantineKind, SlotKind, UseCases
 from shared.domain.verdicts import Severity
 from shared.errors import Misconfigured, UnknownUseCase
+from shared.views.document import use_case_line
 
 USE_CASES = Path(__file__).parents[2] / "usecases"
 FLIGHT_DELAYS = USE_CASES / "flight_delays"
@@ -86,7 +87,7 @@ def test_numbers_are_exactly_those_that_are_written(folder: Path) -> None:
         ("usecase.yml", "usecase.yml: No such file or directory: write it, or name another file in usecase.yml"),
         ("gate.yml", "gate.yml: No such file or directory: write it, or name another file in usecase.yml"),
         ("expectations.json", "expectations.json: No such file or directory: write it, or name another file"),
-        ("training.yml", "usecase.yml: training.configuration: training.yml is not there"),
+        ("training.yml", "training.yml: it is not there: write what tells rows apart into it"),
         ("features.py", "features.py: it is not there: write what the model learns from into it"),
     ],
 )
@@ -156,7 +157,7 @@ def test_what_is_told_stays_short(folder: Path) -> None:
     ("old", "new", "told"),
     [
         ("name: flight_delays", "nam: flight_delays", "nam: there is no such field: remove it, or mend its spelling"),
-        ("  job: sluice-train\n", "", "training.job: the field is missing: add it"),
+        ("  model: flight_delays\n", "", "training.model: the field is missing: add it"),
         ("  arrives: landing/flights/*.csv", "  arrives: ''", "data.arrives: String should have at least 1 character"),
         ("  arrives: landing/flights/*.csv", "  arrives: 7", "data.arrives: Input should be a valid string (it is 7)"),
         ("  table: silver/flight_delays", "  table: ../silver", "data.table: String should match pattern"),
@@ -175,7 +176,6 @@ def test_what_is_told_stays_short(folder: Path) -> None:
             "  part_by: carrier",
             "the file: Value error, scoring.part_by is 'carrier', but the table",
         ),
-        ("configuration: training.yml", "configuration: t.yml", "training.configuration: t.yml is not there"),
     ],
 )
 def test_wrong_field_is_named_with_a_remedy(folder: Path, old: str, new: str, told: str) -> None:
@@ -279,11 +279,11 @@ def test_every_fault_of_every_file_is_told_at_once(folder: Path, tmp_path: Path)
         ("flight_delays/gate.yml", "rules.0.metric"),
         ("flight_delays/gate.yml", "rules.0.at_most"),
         ("flight_delays/expectations.json", "no expectation suite"),
-        ("flight_delays/usecase.yml", "training.configuration"),
+        ("flight_delays/training.yml", "it is not there"),
         ("flight_delays/features.py", "it is not there"),
         ("second/usecase.yml", "owner"),
         ("second/usecase.yml", "data"),
-        ("second/usecase.yml", "scoring"),
+        ("second/usecase.yml", "training"),
         ("second/gate.yml", "rules"),
         ("second/expectations.json", "no expectation suite"),
     ]:
@@ -456,3 +456,43 @@ def test_batches_of_several_files(folder: Path) -> None:
     change(folder / "usecase.yml", "  batch: { quiet: 10 minutes }\n", "  format: delta\n")
     change(folder / "usecase.yml", "landing/flights/*.csv", "landing/flights/_delta_log/*.json")
     assert usecase.load_one(folder).data.format is Format.DELTA
+
+
+def test_every_component_can_be_left_out(folder: Path) -> None:
+    text = (folder / "usecase.yml").read_text()
+    without_scoring = re.sub(r"\nscoring:\n(  .*\n)+", "\n", text)
+    without_training = without_scoring.replace("  job: sluice-train\n", "")
+    without_suite = without_training.replace("  expectations: expectations.json", "  expectations: null")
+    (folder / "usecase.yml").write_text(without_suite)
+    for name in ("training.yml", "features.py", "expectations.json"):
+        (folder / name).unlink()
+    one = usecase.load_one(folder)
+    assert (one.training.job, one.scoring.job, one.data.expectations, one.serving) == ("", "", "", None)
+    assert one.jobs == ()
+    assert use_case_line(one)["expectations"] == 0
+
+
+def test_what_makes_no_sense_together_is_told(folder: Path) -> None:
+    change(folder / "usecase.yml", "  job: sluice-train\n", "")
+    change(folder / "usecase.yml", "\ngate:", "\nretrain: { when: drift }\n\ngate:")
+    (fault,) = faults(folder)
+    assert fault == "usecase.yml: retrain: nothing is trained without training.job: take retrain away"
+
+
+@pytest.mark.parametrize("name", ["main.flights.delays", "flight-delays", "a.b"])
+def test_model_may_be_one_of_unity_catalog(folder: Path, name: str) -> None:
+    change(folder / "usecase.yml", "  model: flight_delays", f"  model: {name}")
+    assert usecase.load_one(folder).training.model == name
+
+
+@pytest.mark.parametrize("name", ["main..delays", "a.b.c.d", "a/b", "a.b.", "a@b", "A"])
+def test_name_that_no_registry_takes_is_refused(folder: Path, name: str) -> None:
+    change(folder / "usecase.yml", "  model: flight_delays", f"  model: {name}")
+    (fault,) = faults(folder)
+    assert "training.model" in fault
+
+
+def test_type_that_no_test_holds_is_told(folder: Path) -> None:
+    suite = {"expectations": [{"type": "expect_column_stdev_to_be_between", "kwargs": {"column": "distance"}}]}
+    (folder / "expectations.json").write_text(json.dumps(suite))
+    assert "expect_column_stdev_to_be_between runs as" in use_case_line(usecase.load_one(folder))["warnings"][0]
