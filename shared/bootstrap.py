@@ -19,13 +19,14 @@ from shared.adapters.sqlite import SqliteLedger
 from shared.adapters.system import SystemClock
 from shared.adapters.table_service import from_endpoint
 from shared.adapters.table_storage import TableStorageLedger
+from shared.adapters.told_ledger import ToldLedger
 from shared.dispatch import Secrets, Sluice
 from shared.domain import commands as c
 from shared.domain.pages import Pages
 from shared.domain.usecase import SlotKind, UseCases
 from shared.errors import Misconfigured
 from shared.notes import Journals, Tally
-from shared.opened import announcer_of, lake_of, outbox_of, profiles_of, quarantine_of, storage_of
+from shared.opened import announcer_of, lake_of, outbox_of, profiles_of, quarantine_of, storage_of, telemetry_of
 from shared.ports import (
     Announcer,
     Approvals,
@@ -62,6 +63,7 @@ from shared.steps.score_part import score_part
 from shared.steps.start_training import start_training
 from shared.steps.telling import Telling
 from shared.steps.update_endpoint import update_endpoint
+from shared.telemetry import Telemetry
 from shared.wire.registry_webhook import Dialect
 
 
@@ -100,7 +102,7 @@ def registry_of(settings: Settings, use_cases: UseCases) -> MlflowRegistry:
 
 def build(settings: Settings) -> Sluice:
     """Everything wired to the systems that the settings name."""
-    ledger = ledger_of(settings)
+    ledger, telemetry = ledger_of(settings), telemetry_of(settings)
     use_cases = usecase.load(Path(settings.use_cases), settings.use_cases_for_jobs)
     for one in use_cases.all:
         if unknown := sorted(set(one.scoring.workspaces) - set(settings.workspaces)):
@@ -114,7 +116,7 @@ def build(settings: Settings) -> Sluice:
     return wire(
         settings,
         use_cases=use_cases,
-        ledger=ledger,
+        ledger=ToldLedger(ledger, telemetry) if telemetry else ledger,
         approvals=ledger,
         parking=ledger,
         tally=ledger,
@@ -136,6 +138,7 @@ def build(settings: Settings) -> Sluice:
         artefacts=registry,
         clock=SystemClock(),
         announcer=announcer_of(settings),
+        telemetry=telemetry,
     )
 
 
@@ -162,6 +165,7 @@ def wire(
     artefacts: Artefacts,
     clock: Clock,
     announcer: Announcer | None = None,
+    telemetry: Telemetry | None = None,
 ) -> Sluice:
     """Each step with its ports; tests call it with ports in memory."""
     pages = Pages(mlflow=settings.mlflow_tracking_uri, ops=settings.ops_url)
@@ -170,6 +174,7 @@ def wire(
         use_cases=use_cases, ledger=ledger, approvals=approvals, journals=journals, jobs=jobs, lake=lake, clock=clock
     )
     return Sluice(
+        telemetry=telemetry,
         steps={
             c.CheckBatch: partial(
                 check_batch,

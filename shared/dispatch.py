@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.domain import identity
 from shared.domain.arrival import BlobCreated, Drop
-from shared.domain.commands import Command, Queue, RollBack
+from shared.domain.commands import Command, Queue, RollBack, ScorePart
 from shared.domain.facts import Parked
 from shared.domain.people import Answer
 from shared.domain.quarantine import ReleaseAsked
@@ -20,8 +20,9 @@ from shared.domain.slots import RollbackAsked
 from shared.errors import DEAD_LETTERED, Malformed, Poison, Transient
 from shared.notes import Tally
 from shared.ports import Clock, Ledger, Outbox, ParkedMessage, Parking
-from shared.steps.ask_scoring import Again, AskScoring, ToScore
+from shared.steps.ask_scoring import AskScoring, ToScore
 from shared.steps.decision import Decision
+from shared.telemetry import Telemetry
 from shared.wire import documents, event_grid, job_notification, registry_webhook
 from shared.wire.registry_webhook import Dialect
 
@@ -58,6 +59,7 @@ class Sluice:
     clock: Clock
     secrets: Secrets
     workspaces: Sequence[str]
+    telemetry: Telemetry | None = None
 
     def event(self, event_id: str | None, event_type: str | None, data: Mapping[str, Any]) -> None:
         """An Event Grid event. One that cannot succeed is parked: Event Grid would only send it again."""
@@ -131,16 +133,12 @@ class Sluice:
             self.outbox.send([found.command])
         return found
 
-    def score_again(self, story: str, *, who: str, dry_run: bool = False) -> Again:
-        """Run the failed parts of a scoring once more; of one that was ended, all that is not in gold. Raises Refused
-        with why not, UnknownUseCase or Unreachable.
-        """
-        again = self.ask_scoring.again(story, who=who)
+    def score_again(self, story: str, *, dry_run: bool = False) -> Sequence[ScorePart]:
+        """Run the failed parts of a scoring once more. Raises Refused with why not, UnknownUseCase or Unreachable."""
+        parts = self.ask_scoring.failed_parts(story)
         if not dry_run:
-            for each in again.resumed:
-                self.ledger.record([each])
-            self.outbox.send(again.commands)
-        return again
+            self.outbox.send(parts)
+        return parts
 
     def answer(self, answer: Answer) -> None:
         """A person approves or rejects a version. Raises Refused with why it cannot be taken, or Unreachable."""
@@ -175,6 +173,8 @@ class Sluice:
 
     def _park(self, queue: str, message_id: str, reason: str, detail: str, body: bytes, *, story: str) -> None:
         log.error("story %s: parked %s of %s: %s: %s", story or "-", message_id, queue, reason, _one_line(detail))
+        if self.telemetry:
+            self.telemetry.parked(queue, reason)
         now = self.clock.now()
         self.parking.park(
             ParkedMessage(

@@ -8,6 +8,7 @@ from shared.adapters.event_grid_topic import EventGridTopic, with_identity, with
 from shared.adapters.lake_profiles import LakeProfiles
 from shared.adapters.service_bus import ServiceBusOutbox, from_connection_string, from_namespace
 from shared.adapters.storage import Storage
+from shared.adapters.telemetry import OpenTelemetry, to_azure_monitor, to_collector
 from shared.settings import Settings
 
 
@@ -37,6 +38,13 @@ def announcer_of(settings: Settings) -> EventGridTopic | None:
     if not endpoint:
         return None
     return EventGridTopic(partial(with_key, endpoint, key) if key else partial(with_identity, endpoint))
+
+
+def telemetry_of(settings: Settings) -> OpenTelemetry | None:
+    """Who traces and counts, if anybody does."""
+    if settings.telemetry == "otlp":
+        return to_collector()
+    return to_azure_monitor() if settings.telemetry == "azure" else None
 
 
 def outbox_of(settings: Settings) -> ServiceBusOutbox:

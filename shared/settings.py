@@ -7,7 +7,7 @@ import json
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -161,6 +161,12 @@ class Settings(BaseSettings):
     )
     check_memory_limit: str = Field(
         default="1GB", alias="CHECK_MEMORY_LIMIT", description="what DuckDB may use while it checks a batch"
+    )
+
+    telemetry: Literal["", "otlp", "azure"] = Field(
+        default="",
+        alias="TELEMETRY",
+        description="where traces and metrics go: otlp, to OTEL_EXPORTER_OTLP_ENDPOINT; azure, to Application Insights",
     )
 
     @field_validator("registry_webhook_secret")

@@ -58,6 +58,7 @@ var settings = {
   EVENT_GRID_TOPIC: topicEndpoint
   OPS_URL: 'https://func-${name}.azurewebsites.net/api/ops'
   RECONCILE_SCHEDULE: '0 */5 * * * *'
+  TELEMETRY: 'azure'
 }
 
 // Event Grid waits 30 seconds for an answer, and registries less: in production one instance of each is always ready.

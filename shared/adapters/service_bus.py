@@ -3,10 +3,11 @@
 import threading
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.adapters import entra
 from shared.domain.commands import Command, Queue
+from shared.domain.trace import traceparent
 from shared.errors import Poison, Unreachable
 from shared.ports import ParkedMessage
 from shared.wire.documents import encode_command
@@ -38,6 +39,7 @@ class ServiceBusOutbox:
                     correlation_id=command.story or None,
                     content_type=CONTENT_TYPE,
                     subject=command.kind,
+                    application_properties=_context(command.story),
                 )
                 for command in group
             ]
@@ -55,6 +57,7 @@ class ServiceBusOutbox:
             message_id=message_id,
             correlation_id=message.correlation_id or None,
             content_type=CONTENT_TYPE,
+            application_properties=_context(message.correlation_id),
         )
         self._send(queue, [again])
 
@@ -91,6 +94,13 @@ class ServiceBusOutbox:
         self._senders = {}
         if client is not None:
             threading.Thread(target=client.close, daemon=True).start()
+
+
+def _context(story: str) -> dict[str | bytes, Any] | None:
+    """W3C Trace Context, under the names that the Functions host and the Azure SDKs read: the story is the parent of
+    what a message brings about.
+    """
+    return {"Diagnostic-Id": traceparent(story), "traceparent": traceparent(story)} if story else None
 
 
 def from_connection_string(connection_string: str) -> "ServiceBusClient":

@@ -55,7 +55,6 @@ def progress_document(progress: Progress) -> Document:
         "waiting": progress.waiting,
         "rows": progress.rows,
         "seconds_left": _seconds(progress.left) if progress.left else None,
-        "cancelled": progress.cancelled,
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from shared.domain import facts as f
 from shared.domain import story as stories
 from shared.domain.drift import Then
+from shared.domain.trace import Span, spans_of
 from shared.domain.verdicts import Severity, Verdict
 from shared.ports import ParkedMessage
 from shared.views.links import Link, links_of
@@ -64,6 +65,7 @@ class StoryView:
     timeline: tuple[Moment, ...]
     links: tuple[Link, ...]
     progress: Progress | None = None
+    spans: tuple[Span, ...] = ()
 
     @property
     def last_sentence(self) -> str:
@@ -101,6 +103,7 @@ def story_view(
         timeline=tuple(_moment(fact, began) for fact in story if not _is_passed_over(fact)),
         links=links_of(story, tracking_uri),
         progress=progress_of(story, read, now=now) if read else None,
+        spans=tuple(spans_of(story)),
     )
 
 

@@ -12,6 +12,7 @@ from shared.views.status import Attention
 from shared.views.story import Moment, Note, StoryView
 from shared.views.table import MARKS, VERDICT_MARKS, noteworthy
 from shared.views.text import ago, iso, span, utc, visible
+from shared.views.waterfall import waterfall
 
 _KIND_CLASSES = {
     "DataQuarantined": "odd",
@@ -45,6 +46,8 @@ def story_page(view: StoryView, place: Place, *, now: datetime, others: Sequence
     if view.remedies:
         told = [Attention(story="", subject="", remedy=one) for one in view.remedies]
         body += [element("h2", "Needs attention"), attention(told, place, now)]
+    if bars := waterfall(view.spans, view.started, view.started + view.duration):
+        body += [element("h2", "What took how long"), *bars]
     moments = [_moment(one, _report(one, view, place)) for one in view.timeline]
     body += [element("h2", "Timeline"), element("ol", *moments, class_="panel timeline")]
     links = [element("a", visible(one.name), href=one.url, rel="noreferrer") for one in view.links]

@@ -57,6 +57,10 @@ td time,td .sub,th .sub{display:block}
 .timeline>li{display:grid;grid-template-columns:4.6rem 10rem 1fr;gap:0 .8rem;padding:.45rem 1rem;
 border-top:1px solid var(--line)}
 .timeline>li:first-child{border-top:0}
+.waterfall>li{display:grid;grid-template-columns:14rem 1fr 11rem;gap:0 .8rem;align-items:center;padding:.2rem 1rem}
+.waterfall .sub{display:block;font-weight:400}.waterfall svg{width:100%;height:.8rem}
+.waterfall rect{fill:var(--blue)}.waterfall rect.failed{fill:var(--red)}.waterfall rect.running{fill:var(--amber)}
+.waterfall .num{text-align:right;color:var(--soft);font-size:.9rem}
 .offset{color:var(--soft);text-align:right}
 .kind{font-weight:600}
 .bad>.kind{color:var(--red)}.odd>.kind{color:var(--amber)}

@@ -12,7 +12,15 @@ PROJECT = Path(__file__).parents[2]
 OURS = ("function_app", "functions", "shared", "local", "ops")
 LONG = {"shared/domain/facts.py", "shared/views/sentences.py", "shared/ports.py"}  # side by side what is of one kind
 
-CORE = ("shared.domain", "shared.ports", "shared.notes", "shared.profiles", "shared.quarantine", "shared.errors")
+CORE = (
+    "shared.domain",
+    "shared.ports",
+    "shared.notes",
+    "shared.profiles",
+    "shared.quarantine",
+    "shared.telemetry",
+    "shared.errors",
+)
 # What a module may import of ours: the longest prefix of its name counts. Its own package is always allowed.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "shared.errors": (),
@@ -100,6 +108,7 @@ STANDARD_LIBRARY_ONLY = (
     "shared.notes",
     "shared.profiles",
     "shared.quarantine",
+    "shared.telemetry",
     "shared.steps",
     "shared.dispatch",
     "local.child",
