@@ -408,3 +408,32 @@ for _ in range(6):
     counts.append(len(rows.select(predict(*[each.name for each in model.metadata.get_input_schema()])).collect()))
 print(json.dumps(counts))
 """
+
+
+NOTEBOOK = USE_CASE / "notebooks/explore.py"
+RUN_CELLS = """
+import sys
+from pathlib import Path
+first, *cells = Path(sys.argv[1]).read_text().split("# COMMAND ----------\\n")
+assert first.startswith("# Databricks notebook source")
+space = {}
+for number, cell in enumerate([first, *cells]):
+    exec(compile(cell, f"cell {number}", "exec"), space)
+    print(f"cell {number} ran")
+"""
+
+
+def test_notebook_runs_cell_by_cell_and_trains_as_the_job_does(
+    laptop: Laptop, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"TABLE": laptop.silver, "VERSION": "1", "CONFIG": str(USE_CASE), "MODEL": "explored"}
+    for name, value in given.items():
+        monkeypatch.setenv(f"NOTEBOOK_{name}", value)
+    said = laptop.script(RUN_CELLS, str(NOTEBOOK))
+    cells = NOTEBOOK.read_text().count("# COMMAND ----------\n") + 1
+    assert said.count(" ran\n") == cells > 8
+    assert re.search(r"as it is +rmse \d", said)
+    assert re.search(r"linear +rmse \d", said)
+    assert "registered explored@1" in said
+    (version,) = client.search_model_versions("name='explored'")
+    assert version.tags["sluice.story"] == "notebook-flight_delays"

@@ -8,10 +8,10 @@ import importlib.util
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Self
+from typing import Any, Self
 
 import cloudpickle  # type: ignore[import-untyped]  # it has no types
 import numpy as np
@@ -90,6 +90,10 @@ class UseCase:
     def files(self) -> list[Path]:
         """What the result depends on, besides the data and this package."""
         return [self.folder / TRAINING, self.folder / FEATURES]
+
+    def with_training(self, **changed: Any) -> Self:
+        """The same with another configuration, to try it: fields of training.yml. Raises ValueError."""
+        return replace(self, training=Training.model_validate({**self.training.model_dump(), **changed}))
 
 
 def load(config: str) -> UseCase:
