@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import duckdb
 import pytest
+from deltalake import write_deltalake
 
 from shared.adapters.delta import DeltaLake
 from shared.adapters.delta_quarantine import DeltaQuarantine
@@ -127,3 +128,30 @@ def test_a_storage_that_refuses_is_transient(storage: Storage, tmp_path: Path) -
         )
     with pytest.raises(Unreachable):
         DeltaLake(LAKE, "1GB", gone).commit(file, SPEC, "four", 1)
+
+
+def test_a_batch_of_several_blobs_is_fetched_each_at_its_etag(storage: Storage) -> None:
+    landing = FsspecLanding(URL, LANDING, storage)
+    for name in ("1.csv", "ä 2.csv", "_SUCCESS"):
+        land(storage, f"batch/{name}")
+    found = landing.beside(f"{URL}/batch/_SUCCESS")
+    assert [one.file for one in found] == ["landing/batch/1.csv", "landing/batch/_SUCCESS", "landing/batch/ä 2.csv"]
+    with landing.fetch_all(found, LARGEST, without_changed=False) as folder:
+        assert folder is not None
+        assert [each.read_bytes() for each in sorted(folder.iterdir())] == [CSV] * 3
+    land(storage, "batch/1.csv", CSV + b"LGA,4,N4\n")
+    with landing.fetch_all(found, LARGEST, without_changed=False) as folder:
+        assert folder is None
+
+
+def test_a_commit_of_somebodys_table_is_fetched(storage: Storage) -> None:
+    uri = f"{LANDING}/theirs"
+    options = storage.delta_options(uri)
+    rows = duckdb.sql("SELECT 'J K' AS origin, 1 AS flight UNION ALL SELECT 'EWR', 2")
+    write_deltalake(uri, rows, partition_by=["origin"], storage_options=options)
+    landing = FsspecLanding(URL, LANDING, storage)
+    (log,) = [one for one in landing.beside(f"{URL}/theirs/_delta_log/x.json") if one.file.endswith(".json")]
+    with landing.fetch_commit(log.url, log.etag, LARGEST) as folder:
+        assert folder is not None
+        found = duckdb.sql(f"FROM '{folder}/*.parquet' SELECT origin, flight").fetchall()
+        assert sorted(found) == [("EWR", 2), ("J K", 1)]

@@ -123,9 +123,10 @@ def module_of(file: Path) -> str:
 
 
 def files() -> Iterator[Path]:
+    """Every module; a notebook is none, and may use what the jobs are made of."""
     yield PROJECT / "function_app.py"
     for folder in ("functions", "shared", "local", "ops", "ml/src", "usecases"):
-        yield from sorted((PROJECT / folder).rglob("*.py"))
+        yield from sorted(each for each in (PROJECT / folder).rglob("*.py") if each.parent.name != "notebooks")
 
 
 MODULES = {module_of(file): file for file in files()}
