@@ -1,6 +1,7 @@
 """Landed files as DuckDB relations: one way of reading them, for the check and for the commit."""
 
 import tempfile
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +45,7 @@ def connect(memory_limit: str) -> "duckdb.DuckDBPyConnection":
             "memory_limit": memory_limit,
             "threads": 2,
             "preserve_insertion_order": False,
-            "temp_directory": tempfile.gettempdir(),  # what does not fit; else it were where the app is deployed
+            "temp_directory": f"{tempfile.gettempdir()}/duckdb-{uuid.uuid4().hex}",  # one's own, made when it is needed
             "autoinstall_known_extensions": False,
         }
     )
