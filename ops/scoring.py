@@ -8,6 +8,7 @@ from ops.output import Output
 from ops.source import NothingFound, ledger_of, settings_of
 from shared import bootstrap
 from shared.domain import identity
+from shared.domain.commands import ScorePart
 from shared.domain.fan_out import fan_outs
 from shared.ports import Approvals, Ledger
 from shared.views.document import progress_document
@@ -60,17 +61,19 @@ def status(options: argparse.Namespace, output: Output) -> int:
 
 
 def retry(options: argparse.Namespace, output: Output) -> int:
-    """Run the failed parts of a story's scoring once more, and no other."""
+    """Run the failed parts of a story's scoring once more; of one that was cancelled, all that is not in gold."""
     settings = settings_of(options.settings)
     ledger = ledger_of(settings)
     story = _scored_in(ledger, ledger, options.which)
-    sent = bootstrap.build(settings).score_again(story, dry_run=options.dry_run)
-    parts = [one.part for one in sent]
+    again = bootstrap.build(settings).score_again(story, who=who(), dry_run=options.dry_run)
+    parts = [one.part if isinstance(one, ScorePart) else f"shard {one.shard}" for one in again.commands]
     named = ", ".join(parts[:SHOWN]) + (", ..." if len(parts) > SHOWN else "")
     how = "would run" if options.dry_run else "run"
     follow = output.terminal.typed(["score", "status", story])
     text = visible(f"{len(parts):,} of the parts of story {story} {how} again: {named}")
-    output.show(f"{text}\n{follow}", {"story": story, "parts": parts, "dry_run": options.dry_run})
+    resumed = bool(again.resumed)
+    document = {"story": story, "parts": parts, "resumed": resumed, "dry_run": options.dry_run}
+    output.show(f"{text}\n{follow}", document)
     return WELL
 
 
@@ -82,9 +85,11 @@ def cancel(options: argparse.Namespace, output: Output) -> int:
     why = options.because or "no reason given"
     ended = bootstrap.build(settings).ask_scoring.cancel(story, who=who(), why=why)
     text = f"the scoring of story {story} is cancelled; {ended.stopped:,} runs were stopped"
-    output.show(
-        f"{text}; what is in gold stays there", {"story": story, "parts": ended.parts, "stopped": ended.stopped}
-    )
+    if ended.left:
+        text += f", {ended.left:,} are left to the sweep, as their workspace does not answer"
+    follow = output.terminal.typed(["score", "retry", story])
+    document = {"story": story, "parts": ended.parts, "stopped": ended.stopped, "left": ended.left}
+    output.show(f"{text}; what is in gold stays there, and this scores the rest\n{follow}", document)
     return WELL
 
 

@@ -36,11 +36,11 @@ def add_scoring_commands(commands: Any, command: Command) -> None:
     retry = command(
         of_score,
         "retry",
-        description="run the failed parts of a scoring once more, and no other",
+        description="run the failed parts of a scoring once more, and no other; of one that was cancelled, the rest",
         well="0 they are sent, or could be (--dry-run)",
     )
     retry.add_argument("which", metavar="STORY", help=WHAT_LEADS)
-    retry.add_argument("--dry-run", action="store_true", help="only say which parts failed")
+    retry.add_argument("--dry-run", action="store_true", help="only say which parts")
     retry.set_defaults(run=scoring.retry)
     cancel = command(
         of_score,

@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.domain import identity
 from shared.domain.arrival import BlobCreated, Drop
-from shared.domain.commands import Command, Queue, RollBack, ScorePart
+from shared.domain.commands import Command, Queue, RollBack
 from shared.domain.facts import Parked
 from shared.domain.people import Answer
 from shared.domain.quarantine import ReleaseAsked
@@ -20,7 +20,7 @@ from shared.domain.slots import RollbackAsked
 from shared.errors import DEAD_LETTERED, Malformed, Poison, Transient
 from shared.notes import Tally
 from shared.ports import Clock, Ledger, Outbox, ParkedMessage, Parking
-from shared.steps.ask_scoring import AskScoring, ToScore
+from shared.steps.ask_scoring import Again, AskScoring, ToScore
 from shared.steps.decision import Decision
 from shared.telemetry import Telemetry
 from shared.wire import documents, event_grid, job_notification, registry_webhook
@@ -133,12 +133,16 @@ class Sluice:
             self.outbox.send([found.command])
         return found
 
-    def score_again(self, story: str, *, dry_run: bool = False) -> Sequence[ScorePart]:
-        """Run the failed parts of a scoring once more. Raises Refused with why not, UnknownUseCase or Unreachable."""
-        parts = self.ask_scoring.failed_parts(story)
+    def score_again(self, story: str, *, who: str, dry_run: bool = False) -> Again:
+        """Run the failed parts of a scoring once more; of one that was ended, all that is not in gold. Raises Refused
+        with why not, UnknownUseCase or Unreachable.
+        """
+        again = self.ask_scoring.again(story, who=who)
         if not dry_run:
-            self.outbox.send(parts)
-        return parts
+            for each in again.resumed:
+                self.ledger.record([each])
+            self.outbox.send(again.commands)
+        return again
 
     def answer(self, answer: Answer) -> None:
         """A person approves or rejects a version. Raises Refused with why it cannot be taken, or Unreachable."""

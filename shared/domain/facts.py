@@ -1136,15 +1136,18 @@ class ScoringFinished(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringCancelled(Fact):
-    """A person ended a scoring: no further part of the plan is started, and what ran was stopped."""
+    """A scoring was ended: no further part of the plan is started, and what ran was stopped. `number` counts how often,
+    as one that was resumed can be ended again.
+    """
 
     plan: str
     who: str
     reason: str
+    number: int = 1
 
     @property
     def key(self) -> str:
-        return identity.fact_key(self.kind, self.plan)
+        return identity.fact_key(self.kind, self.plan, str(self.number))
 
     @classmethod
     def example(cls) -> Self:
@@ -1155,6 +1158,23 @@ class ScoringCancelled(Fact):
             who="ada@laptop",
             reason="the predictions are wrong",
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringResumed(Fact):
+    """A scoring that was ended goes on with what is not in gold yet. `number` is that of the end."""
+
+    plan: str
+    who: str
+    number: int = 1
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.plan, str(self.number))
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(story=_EXAMPLE_STORY, at=_EXAMPLE_TIME, plan="0123456789ab", who="ada@laptop")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1277,6 +1297,7 @@ KINDS: dict[str, type[Fact]] = {
         PredictionsJumped,
         ScoringFinished,
         ScoringCancelled,
+        ScoringResumed,
         EndpointRequested,
         EndpointUpdated,
         EndpointFailed,

@@ -29,7 +29,15 @@ class FanOut:
     scored: dict[str, f.PartScored]
     failed: dict[str, f.PartFailed]
     finished: f.ScoringFinished | None
-    cancelled: f.ScoringCancelled | None = None
+    cancels: tuple[f.ScoringCancelled, ...] = ()
+    resumes: tuple[f.ScoringResumed, ...] = ()
+
+    @property
+    def cancelled(self) -> f.ScoringCancelled | None:
+        """Its end before it was done, unless it was resumed since."""
+        newest = max(self.cancels, key=lambda one: one.number, default=None)
+        resumed = newest is not None and any(one.number == newest.number for one in self.resumes)
+        return None if resumed else newest
 
     @property
     def is_complete(self) -> bool:
@@ -38,11 +46,13 @@ class FanOut:
 
     @property
     def is_settled(self) -> bool:
-        """Is every part in gold and that recorded, or is what is not a person's to look at, or wanted no more?"""
-        if self.cancelled:
-            return True
+        """Is every part in gold and that recorded, or is what is not a person's to look at, or wanted no more? What was
+        ended has to have stopped; of shards each sees to its own.
+        """
         if self.is_complete:
             return self.finished is not None or not self.plan.parts
+        if self.cancelled:
+            return bool(self.plan.shard_size) or not any(map(self.is_running, self.plan.parts))
         return self.is_over
 
     @property
@@ -54,6 +64,11 @@ class FanOut:
         """Of its newest run; 0 where none was started."""
         started = self.started.get(part)
         return started.generation if started else 0
+
+    def is_running(self, part: str) -> bool:
+        """Was its newest run started, and its end not told yet?"""
+        failed = self.failed.get(part)
+        return part not in self.scored and self.generation(part) > (failed.generation if failed else 0)
 
     def failed_for_good(self, part: str) -> bool:
         """Did its newest run fail, and nobody runs it again?"""
@@ -80,7 +95,8 @@ def fan_outs(story: Sequence[f.Fact]) -> list[FanOut]:
             scored=_by_part(story, f.PartScored, plan),
             failed=_by_part(story, f.PartFailed, plan),
             finished=next((one for one in _of_kind(story, f.ScoringFinished) if one.plan == plan.plan), None),
-            cancelled=next((one for one in _of_kind(story, f.ScoringCancelled) if one.plan == plan.plan), None),
+            cancels=tuple(one for one in _of_kind(story, f.ScoringCancelled) if one.plan == plan.plan),
+            resumes=tuple(one for one in _of_kind(story, f.ScoringResumed) if one.plan == plan.plan),
         )
         for plan in sorted(_of_kind(story, f.ScoringPlanned), key=lambda plan: (plan.at, plan.plan))
     ]
@@ -121,9 +137,13 @@ def start_of(fan_out: FanOut, part: str, use_case: str, *, cause: str = "") -> C
 
 
 def parts_outstanding(fan_out: FanOut, use_case: str, cause: str) -> Iterator[Command]:
-    """What would carry the parts on. A shard that has begun carries itself on: it is only asked whether it is done."""
+    """What would carry the parts on. A shard that has begun carries itself on: it is only asked whether it is done. Of
+    what was ended, runs are looked at until they have stopped.
+    """
     plan = fan_out.plan
-    if fan_out.cancelled:
+    if fan_out.cancelled and not fan_out.is_complete:
+        running = () if plan.shard_size else filter(fan_out.is_running, plan.parts)
+        yield from (_look_at(fan_out, fan_out.started[part], use_case, cause) for part in running)
         return
     for part in plan.parts:
         if part in fan_out.scored:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from shared.domain import announcing, identity, quarantine, silence
 from shared.domain import facts as f
 from shared.domain.commands import CheckBatch, Command, FollowRun, PlanScoring, StartTraining, UpdateEndpoint
-from shared.domain.fan_out import fan_outs, parts_outstanding
+from shared.domain.fan_out import fan_outs, parts_outstanding, plan_in
 from shared.domain.verdicts import RunResult, Verdict
 
 _BEGIN_WITH_A_VERSION = (f.VersionRolledBack, f.ScoringRequested)
@@ -201,7 +201,7 @@ def needs_attention(story: Sequence[f.Fact]) -> str:
     reasons += [
         f"part {one.part} {one.result}: {one.message}"
         for one in of_kind(story, f.PartFailed)
-        if one.final and not was_run_again(story, one) and not _is_cancelled(story, one)
+        if one.final and not was_run_again(story, one) and not is_cancelled(story, one)
     ]
     reasons += [
         f"endpoint {one.endpoint} does not serve version {one.version}: {one.message}"
@@ -217,9 +217,10 @@ def needs_attention(story: Sequence[f.Fact]) -> str:
     return "; ".join(reasons)
 
 
-def _is_cancelled(story: Sequence[f.Fact], failed: f.PartFailed) -> bool:
-    """Did a person end the scoring that it is a part of?"""
-    return any(one.plan == failed.plan for one in of_kind(story, f.ScoringCancelled))
+def is_cancelled(story: Sequence[f.Fact], failed: f.PartFailed) -> bool:
+    """Was the scoring that it is a part of ended?"""
+    found = plan_in(story, failed.plan)
+    return bool(found and found.cancelled)
 
 
 def was_run_again(story: Sequence[f.Fact], failed: f.PartFailed) -> bool:

@@ -1,14 +1,14 @@
-"""What a person asks of scoring: score with what is in production, or only the parts that failed, once more."""
+"""What a person asks of scoring: with what is in production; to end it; what is not in gold once more."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from shared.domain import identity
-from shared.domain.commands import PlanScoring, ScorePart
-from shared.domain.facts import ScoringCancelled, ScoringRequested
+from shared.domain.commands import PlanScoring, PlanShard, ScorePart
+from shared.domain.facts import ScoringCancelled, ScoringRequested, ScoringResumed
 from shared.domain.fan_out import MOST_PARTS, FanOut, fan_outs, plan_in
 from shared.domain.usecase import UseCases
-from shared.errors import Refused, UnknownUseCase
+from shared.errors import Refused, UnknownUseCase, Unreachable
 from shared.notes import Journals
 from shared.ports import Approvals, Clock, Jobs, Lake, Ledger
 from shared.steps.due_scorings import newest_scoring
@@ -32,11 +32,24 @@ class ToScore:
 
 @dataclass(frozen=True, kw_only=True)
 class Cancelling:
-    """A scoring that was ended: of how many parts, and how many runs were stopped."""
+    """A scoring that was ended: of how many parts, how many runs were stopped, and how many are left to the sweep, as
+    their workspace did not answer.
+    """
 
     story: str
     parts: int
     stopped: int
+    left: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Again:
+    """What is sent to score once more, and what is recorded before that where a person had ended it: of shards first,
+    so that until the last it can be asked for again.
+    """
+
+    commands: tuple[ScorePart | PlanShard, ...]
+    resumed: tuple[ScoringResumed, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,35 +103,58 @@ class AskScoring:
         )
         return ToScore(requested=requested, table=table, delta_version=version, parts=parts)
 
-    def failed_parts(self, story: str) -> tuple[ScorePart, ...]:
-        """The commands that run the failed parts of the story's newest plan once more. Raises Refused with why not."""
+    def again(self, story: str, *, who: str) -> Again:
+        """What is not in gold of the story's newest plan and will not come by itself: what failed for good, and of one
+        that was ended also what never began. Raises Refused with why not.
+        """
         plans = fan_outs(self.ledger.story(story))
         if not plans:
             raise Refused(f"story {story} has no scoring")
-        use_case = self.use_cases.named(plans[-1].plan.use_case)
-        again = tuple(
+        whole = plans[-1]
+        use_case, ended = self.use_cases.named(whole.plan.use_case), whole.cancelled
+        if whole.finished:
+            raise Refused(f"every part of story {story} is in gold")
+        shares = list(self._begun(whole, whole.plan.parts if ended else whole.failed))
+        cause = f"resumed-{ended.number}" if ended else ""  # what never began was sent before: told from that
+        if ended and (runs := sum(share.is_running(part) for share in shares for part in share.plan.parts)):
+            raise Refused(f"{runs} runs of story {story} are being stopped still: ask again when they have ended")
+        commands: list[ScorePart | PlanShard] = [
             ScorePart(
-                story=one.plan.story,
+                story=share.plan.story,
+                cause=cause,
                 use_case=use_case.name,
-                plan=one.plan.plan,
+                plan=share.plan.plan,
                 part=part,
-                generation=one.failed[part].generation + 1,
+                generation=max(share.generation(part), _ended(share, part)) + 1,
             )
-            for one in self._shares(plans[-1])
-            for part in one.plan.parts
-            if part not in one.scored and one.failed_for_good(part)
-        )
-        if plans[-1].cancelled:
-            raise Refused(f"the scoring of story {story} was cancelled by {plans[-1].cancelled.who}: ask for a new one")
-        if not again:
+            for share in shares
+            for part in share.plan.parts
+            if part not in share.scored and (ended or share.failed_for_good(part))
+        ]
+        if ended and whole.plan.shard_size:
+            commands += [
+                PlanShard(story=story, cause=cause, use_case=use_case.name, plan=whole.plan.plan, shard=shard)
+                for shard in whole.plan.parts
+                if shard not in whole.started and shard not in whole.scored
+            ]
+        if not commands and not ended:
             raise Refused(f"no part of story {story} failed for good: what was lost runs again by itself")
-        return again
+        plans_ended = [one.plan for one in (*shares, whole) if one.cancelled] if ended else []
+        return Again(
+            commands=tuple(commands),
+            resumed=tuple(
+                ScoringResumed(story=one.story, at=self.clock.now(), plan=one.plan, who=who, number=ended.number)
+                for one in dict.fromkeys(plans_ended)
+                if ended
+            ),
+        )
 
     def cancel(self, story: str, *, who: str, why: str) -> Cancelling:
         """End the story's newest scoring: nothing of it is started any more, and what runs is stopped.
 
-        Again it finds what is left to stop. Raises Refused where nothing of it goes on, Unreachable where a workspace
-        does not answer: then it can be asked again.
+        Again it finds what is left to stop; so does the sweep, where a workspace does not answer. It is recorded before
+        runs are looked for, as who starts one records it before looking whether the scoring was ended. Raises Refused
+        where nothing of it goes on.
         """
         plans = fan_outs(self.ledger.story(story))
         if not plans:
@@ -126,33 +162,29 @@ class AskScoring:
         whole = plans[-1]
         if whole.finished or (whole.is_over and not whole.cancelled):
             raise Refused(f"no part of story {story} goes on: there is nothing to cancel")
-        fact = ScoringCancelled(story=story, at=self.clock.now(), plan=whole.plan.plan, who=who, reason=why)
+        number = len(whole.resumes) + 1
+        fact = ScoringCancelled(
+            story=story, at=self.clock.now(), plan=whole.plan.plan, who=who, reason=why, number=number
+        )
         self.ledger.record([fact])
-        stopped = 0
-        for shard in self._begun(whole):
-            if shard.plan.story != story:
-                self.ledger.record([replace(fact, story=shard.plan.story, plan=shard.plan.plan)])
-            for part, started in shard.started.items():
-                if part not in shard.scored and shard.generation(part) > _ended(shard, part):
+        stopped = left = 0
+        for share in self._begun(whole, whole.plan.parts):
+            of = share.plan
+            self.ledger.record([replace(fact, story=of.story, plan=of.plan)])
+            now = plan_in(self.ledger.story(of.story), of.plan) or share
+            for started in (now.started[part] for part in of.parts if now.is_running(part)):
+                try:
                     stopped += self.jobs.cancel(started.workspace, started.job_run_id)
-        return Cancelling(story=story, parts=sum(whole.plan.counts), stopped=stopped)
+                except Unreachable:
+                    left += 1
+        return Cancelling(story=story, parts=sum(whole.plan.counts), stopped=stopped, left=left)
 
-    def _begun(self, whole: FanOut) -> Iterator[FanOut]:
-        """The plan itself, or those of its shards that have begun."""
+    def _begun(self, whole: FanOut, shards: Iterable[str]) -> Iterator[FanOut]:
+        """The plan itself; where it is cut into shards, those of them that have begun."""
         if not whole.plan.shard_size:
             yield whole
             return
-        for shard in whole.plan.parts:
-            plan = identity.shard_plan(whole.plan.plan, shard)
-            if found := plan_in(self.ledger.story(identity.story_of_plan(whole.plan.story, plan)), plan):
-                yield found
-
-    def _shares(self, whole: FanOut) -> Iterator[FanOut]:
-        """The plan itself, or those of its shards that failed."""
-        if not whole.plan.shard_size:
-            yield whole
-            return
-        for shard in whole.failed:
+        for shard in shards:
             plan = identity.shard_plan(whole.plan.plan, shard)
             if found := plan_in(self.ledger.story(identity.story_of_plan(whole.plan.story, plan)), plan):
                 yield found

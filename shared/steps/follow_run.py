@@ -1,11 +1,20 @@
 """A run may have ended: read it, and record how."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.commands import Command, FollowRun, ScorePart
-from shared.domain.facts import PartFailed, PartScored, PartStarted, ScoringPlanned, TrainingFinished, TrainingStarted
+from shared.domain.facts import (
+    Fact,
+    PartFailed,
+    PartScored,
+    PartStarted,
+    ScoringPlanned,
+    TrainingFinished,
+    TrainingStarted,
+)
 from shared.domain.fan_out import plan_in
 from shared.domain.prediction import JumpLimits, place_of
 from shared.domain.story import MAX_GENERATIONS
@@ -50,7 +59,7 @@ def follow_run(
     if began is None:
         return Decision(summary=f"run {command.job_run_id} is none of ours, or its start is not recorded yet")
     if run.result is RunResult.RUNNING:
-        return Decision(summary=f"run {command.job_run_id} still runs")
+        return _still_runs(began, story, jobs)
     if isinstance(began, TrainingStarted):
         ended = _training_ended(began, run, use_case=stories.use_case_of(story), ledger=ledger, clock=clock)
         return replace(ended, story=began.story)
@@ -58,6 +67,18 @@ def follow_run(
     fan_in = FanIn(ledger=ledger, journals=journals, clock=clock, limits=_limits(use_cases, plan.use_case))
     ended = _part_ended(began, run, plan, stories.use_case_of(story), fan_in=fan_in, lake=lake)
     return replace(ended, story=began.story)
+
+
+def _still_runs(began: TrainingStarted | PartStarted, story: Sequence[Fact], jobs: Jobs) -> Decision:
+    """Where its scoring was ended, it is stopped: whoever ended it may not have reached the workspace."""
+    fan_out = plan_in(story, began.plan) if isinstance(began, PartStarted) else None
+    if fan_out is None or not fan_out.cancelled:
+        return Decision(summary=f"run {began.job_run_id} still runs", story=began.story)
+    try:
+        jobs.cancel(began.workspace, began.job_run_id)
+    except Down as error:
+        return Decision(summary=f"run {began.job_run_id} is left to the sweep: {error}", story=began.story)
+    return Decision(summary=f"run {began.job_run_id} is stopped: its scoring was ended", story=began.story)
 
 
 def _limits(use_cases: UseCases, name: str) -> JumpLimits:

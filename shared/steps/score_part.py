@@ -70,4 +70,12 @@ def score_part(
         workspace=workspace,
     )
     ledger.record([fact])
+    if _is_cancelled(command, ledger):  # meanwhile: who ended it looked for runs before this one was recorded
+        jobs.cancel(workspace, job_run_id)
+        return Decision(summary=f"part {command.part} runs as {job_run_id} in {workspace}, and is stopped")
     return Decision(summary=f"part {command.part} runs as {job_run_id} in {workspace}")
+
+
+def _is_cancelled(command: ScorePart, ledger: Ledger) -> bool:
+    found = plan_in(ledger.story(command.story), command.plan)
+    return bool(found and found.cancelled)

@@ -55,6 +55,7 @@ def progress_document(progress: Progress) -> Document:
         "waiting": progress.waiting,
         "rows": progress.rows,
         "seconds_left": _seconds(progress.left) if progress.left else None,
+        "cancelled": progress.cancelled,
     }
 
 

@@ -14,7 +14,7 @@ from shared.views.text import span
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """The parts of the newest plan. `left` is how long the rest takes if it goes on as until now; None where nothing
-    is left, or nothing can be said yet.
+    is left, or nothing can be said yet. `cancelled` is who ended it, if somebody did.
     """
 
     plan: str
@@ -25,6 +25,7 @@ class Progress:
     waiting: int
     rows: int
     left: timedelta | None
+    cancelled: str = ""
 
 
 def progress_of(story: Sequence[Fact], read: Callable[[str], Sequence[Fact]], *, now: datetime) -> Progress | None:
@@ -45,7 +46,8 @@ def progress_of(story: Sequence[Fact], read: Callable[[str], Sequence[Fact]], *,
         failed=failed,
         waiting=ahead - running,
         rows=sum(share[3] for share in shares),
-        left=elapsed * ahead / done if done and ahead else None,
+        left=elapsed * ahead / done if done and ahead and not whole.cancelled else None,
+        cancelled=whole.cancelled.who if whole.cancelled and not whole.finished else "",
     )
 
 
@@ -86,4 +88,5 @@ def progress_text(progress: Progress) -> str:
     ]
     left = [f"about {span(progress.left)} left"] if progress.left else []
     done = f"scored {progress.done:,} of {progress.parts:,} parts, {many(progress.rows, 'row')}"
-    return " · ".join([done, *counts, *left])
+    cancelled = [f"cancelled by {progress.cancelled}"] if progress.cancelled else []
+    return " · ".join([done, *counts, *left, *cancelled])

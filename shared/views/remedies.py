@@ -96,8 +96,7 @@ def _remedies(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> Iter
 def _is_over(fact: f.Fact, story: Sequence[f.Fact]) -> bool:
     """Was the batch checked again since, or let out unchecked; or the part that failed run again?"""
     if isinstance(fact, f.PartFailed):
-        cancelled = any(one.plan == fact.plan for one in stories.of_kind(story, f.ScoringCancelled))
-        return cancelled or stories.was_run_again(story, fact)
+        return stories.is_cancelled(story, fact) or stories.was_run_again(story, fact)
     later = (f.BatchChecked, f.QuarantineReleased)
     return isinstance(fact, f.BatchChecked) and any(
         one.generation > fact.generation for one in story if isinstance(one, later)

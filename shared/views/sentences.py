@@ -250,6 +250,11 @@ def _scoring_cancelled(fact: f.ScoringCancelled) -> str:
 
 
 @sentence.register
+def _scoring_resumed(fact: f.ScoringResumed) -> str:
+    return f"scoring resumed by {fact.who}, with what is not in gold yet"
+
+
+@sentence.register
 def _part_started(fact: f.PartStarted) -> str:
     if not fact.job_run_id:
         return f"shard {fact.part} sent"
