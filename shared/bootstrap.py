@@ -14,7 +14,6 @@ from shared.adapters.duckdb_profiler import DuckdbProfiler
 from shared.adapters.failing_rows import RowSorter
 from shared.adapters.fsspec_landing import FsspecLanding
 from shared.adapters.great_expectations import GreatExpectations
-from shared.adapters.mlflow import MlflowRegistry, sign_in_to_databricks
 from shared.adapters.sqlite import SqliteLedger
 from shared.adapters.system import SystemClock
 from shared.adapters.table_service import from_endpoint
@@ -23,10 +22,19 @@ from shared.adapters.told_ledger import ToldLedger
 from shared.dispatch import Secrets, Sluice
 from shared.domain import commands as c
 from shared.domain.pages import Pages
-from shared.domain.usecase import SlotKind, UseCases
+from shared.domain.usecase import UseCases
 from shared.errors import Misconfigured
 from shared.notes import Journals, Tally
-from shared.opened import announcer_of, lake_of, outbox_of, profiles_of, quarantine_of, storage_of, telemetry_of
+from shared.opened import (
+    announcer_of,
+    lake_of,
+    outbox_of,
+    profiles_of,
+    quarantine_of,
+    registry_of,
+    storage_of,
+    telemetry_of,
+)
 from shared.ports import (
     Announcer,
     Approvals,
@@ -60,6 +68,7 @@ from shared.steps.plan_shard import plan_shard
 from shared.steps.reconcile import reconcile
 from shared.steps.roll_back import plan_rollback, roll_back
 from shared.steps.score_part import score_part
+from shared.steps.scoring_turns import Turns
 from shared.steps.start_training import start_training
 from shared.steps.telling import Telling
 from shared.steps.update_endpoint import update_endpoint
@@ -82,21 +91,6 @@ def ledger_of(settings: Settings) -> SqliteLedger | TableStorageLedger:
         return TableStorageLedger(partial(from_endpoint, settings.ledger))
     raise Misconfigured(
         f"LEDGER: {settings.ledger!r}: sqlite:///PATH or https://ACCOUNT.table.core.windows.net is expected"
-    )
-
-
-def registry_of(settings: Settings, use_cases: UseCases) -> MlflowRegistry:
-    """The registry that the settings name; the use cases say which of their slots are stages."""
-    stages = {(u.training.model, u.gate.slot) for u in use_cases.all if u.gate.slot_kind is SlotKind.STAGE}
-    uris = (settings.mlflow_tracking_uri, settings.mlflow_registry_uri)
-    if not any(each.startswith("databricks") for each in uris):
-        return MlflowRegistry(settings.mlflow_tracking_uri, stages, registry_uri=settings.mlflow_registry_uri)
-    token = settings.databricks_token.get_secret_value()
-    return MlflowRegistry(
-        settings.mlflow_tracking_uri,
-        stages,
-        registry_uri=settings.mlflow_registry_uri,
-        sign_in=partial(sign_in_to_databricks, settings.databricks_host, token),
     )
 
 
@@ -173,6 +167,7 @@ def wire(
     ask_scoring = AskScoring(
         use_cases=use_cases, ledger=ledger, approvals=approvals, journals=journals, jobs=jobs, lake=lake, clock=clock
     )
+    turns = Turns(ledger=ledger, approvals=approvals, journals=journals, jobs=jobs, clock=clock)
     return Sluice(
         telemetry=telemetry,
         steps={
@@ -244,7 +239,9 @@ def wire(
                 serving=serving,
                 clock=clock,
             ),
-            c.PlanScoring: partial(plan_scoring, use_cases=use_cases, ledger=ledger, lake=lake, clock=clock),
+            c.PlanScoring: partial(
+                plan_scoring, use_cases=use_cases, ledger=ledger, turns=turns, lake=lake, clock=clock
+            ),
             c.PlanShard: partial(
                 plan_shard, use_cases=use_cases, ledger=ledger, journals=journals, lake=lake, clock=clock
             ),

@@ -139,8 +139,7 @@ class Sluice:
         """
         again = self.ask_scoring.again(story, who=who)
         if not dry_run:
-            for each in again.resumed:
-                self.ledger.record([each])
+            self.ask_scoring.record(again)
             self.outbox.send(again.commands)
         return again
 

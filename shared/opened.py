@@ -1,4 +1,4 @@
-"""What lies in the lake, opened from settings: for the app, and for those who only read."""
+"""Outside systems, opened from settings: for the app, and for those who only read."""
 
 from functools import partial
 
@@ -6,9 +6,11 @@ from shared.adapters.delta import DeltaLake
 from shared.adapters.delta_quarantine import DeltaQuarantine
 from shared.adapters.event_grid_topic import EventGridTopic, with_identity, with_key
 from shared.adapters.lake_profiles import LakeProfiles
+from shared.adapters.mlflow import MlflowRegistry, sign_in_to_databricks
 from shared.adapters.service_bus import ServiceBusOutbox, from_connection_string, from_namespace
 from shared.adapters.storage import Storage
 from shared.adapters.telemetry import OpenTelemetry, to_azure_monitor, to_collector
+from shared.domain.usecase import SlotKind, UseCases
 from shared.settings import Settings
 
 
@@ -53,3 +55,18 @@ def outbox_of(settings: Settings) -> ServiceBusOutbox:
     if connection:
         return ServiceBusOutbox(partial(from_connection_string, connection), settings.queue_name)
     return ServiceBusOutbox(partial(from_namespace, settings.service_bus_namespace), settings.queue_name)
+
+
+def registry_of(settings: Settings, use_cases: UseCases) -> MlflowRegistry:
+    """The registry that the settings name; the use cases say which of their slots are stages."""
+    stages = {(u.training.model, u.gate.slot) for u in use_cases.all if u.gate.slot_kind is SlotKind.STAGE}
+    uris = (settings.mlflow_tracking_uri, settings.mlflow_registry_uri)
+    if not any(each.startswith("databricks") for each in uris):
+        return MlflowRegistry(settings.mlflow_tracking_uri, stages, registry_uri=settings.mlflow_registry_uri)
+    token = settings.databricks_token.get_secret_value()
+    return MlflowRegistry(
+        settings.mlflow_tracking_uri,
+        stages,
+        registry_uri=settings.mlflow_registry_uri,
+        sign_in=partial(sign_in_to_databricks, settings.databricks_host, token),
+    )

@@ -12,24 +12,17 @@ import json
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import StringConstraints, model_validator
 
-from shared.data_sections import DataSection, RetrainSection, Span, TablePath, span_of
+from shared.data_sections import DataSection, RetrainSection
 from shared.domain.patterns import common_name
-from shared.domain.prediction import JumpLimits
-from shared.domain.usecase import (
-    ScoringSpec,
-    ScoringWhen,
-    ServingSpec,
-    TrainingSpec,
-    UseCase,
-    UseCases,
-)
+from shared.domain.usecase import ScoringSpec, TrainingSpec, UseCase, UseCases
 from shared.drift_section import DriftSection
 from shared.errors import Misconfigured
 from shared.gate_file import read_gate
+from shared.scoring_section import ScoringSection, ServingSection
 from shared.sections import GateSection
 from shared.yaml_file import Name, Section, read
 
@@ -42,35 +35,6 @@ class _Training(Section):
     model: ModelName
 
 
-class _Jump(Section):
-    mean: float = Field(default=JumpLimits.mean, gt=0)
-    null_rate: float = Field(default=JumpLimits.null_rate, ge=0, le=1)
-    share: float = Field(default=JumpLimits.share, gt=0, le=1)
-
-
-class _Scoring(Section):
-    job: str
-    table: TablePath
-    part_by: str
-    workspaces: dict[Name, list[str]] = Field(default_factory=dict)
-    jump: _Jump = Field(default_factory=_Jump)
-    when: ScoringWhen = ScoringWhen.PROMOTION
-    every: Span | None = None
-
-    @model_validator(mode="after")
-    def _each_part_in_one_workspace(self) -> "_Scoring":
-        parts = [part for named in self.workspaces.values() for part in named]
-        if twice := sorted({part for part in parts if parts.count(part) > 1}):
-            raise ValueError(f"workspaces: {', '.join(twice)} is in two of them: name each part once")
-        return self
-
-
-class _Serving(Section):
-    endpoint: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
-    workload_size: Literal["Small", "Medium", "Large"] = "Small"
-    scale_to_zero: bool = True
-
-
 class _UseCaseFile(Section):
     name: Name
     description: str = ""
@@ -78,10 +42,10 @@ class _UseCaseFile(Section):
     data: DataSection
     training: _Training
     gate: GateSection
-    scoring: _Scoring | None = None
+    scoring: ScoringSection | None = None
     drift: DriftSection | None = None
     retrain: RetrainSection | None = None
-    serving: _Serving | None = None
+    serving: ServingSection | None = None
 
     @model_validator(mode="after")
     def _parts_are_partitions(self) -> "_UseCaseFile":
@@ -156,23 +120,8 @@ def load_one(folder: Path) -> UseCase:
         gate=main.gate.spec(*gate),
         drift=main.drift.spec() if main.drift else None,
         retrain=main.retrain.spec() if main.retrain else None,
-        scoring=_scoring(main),
-        serving=ServingSpec(**main.serving.model_dump()) if main.serving else None,
-    )
-
-
-def _scoring(main: _UseCaseFile) -> ScoringSpec:
-    said = main.scoring
-    if said is None:
-        return ScoringSpec(job="", table="", part_by=main.data.partition_by)
-    return ScoringSpec(
-        job=said.job,
-        table=said.table,
-        part_by=said.part_by,
-        workspaces=said.workspaces,
-        jump=JumpLimits(**said.jump.model_dump()),
-        when=said.when,
-        every=span_of(said.every) if said.every else None,
+        scoring=main.scoring.spec() if main.scoring else ScoringSpec(job="", table="", part_by=main.data.partition_by),
+        serving=main.serving.spec() if main.serving else None,
     )
 
 

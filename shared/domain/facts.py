@@ -980,7 +980,7 @@ class ScoringPlanned(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringSkipped(Fact):
-    """No scoring follows, as the use case has no scoring job."""
+    """No scoring follows, as the use case has no scoring job, or the version is not in production any more."""
 
     reason: str
 
@@ -1161,6 +1161,35 @@ class ScoringCancelled(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class VersionDemoted(Fact):
+    """The version of a scoring under way is not in production any more: `by` is. `then` is what its use case has become
+    of that scoring, finish or stop.
+    """
+
+    plan: str
+    model: str
+    version: str
+    by: str
+    then: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.plan)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            plan="0123456789ab",
+            model="flight_delays",
+            version="1",
+            by="2",
+            then="finish",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScoringResumed(Fact):
     """A scoring that was ended goes on with what is not in gold yet. `number` is that of the end."""
 
@@ -1298,6 +1327,7 @@ KINDS: dict[str, type[Fact]] = {
         ScoringFinished,
         ScoringCancelled,
         ScoringResumed,
+        VersionDemoted,
         EndpointRequested,
         EndpointUpdated,
         EndpointFailed,

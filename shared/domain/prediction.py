@@ -60,6 +60,11 @@ def scorings_of(gold: str) -> str:
     return f"scorings/{gold}"
 
 
+def plans_of(gold: str) -> str:
+    """The journal of what began to write a gold table, or began again: number is when, text the plan."""
+    return f"plans/{gold}"
+
+
 def pooled(parts: Sequence[Summary | None]) -> Summary | None:
     """All parts as one; None where a part has none, since less than all says little about all."""
     known = [one for one in parts if one is not None]

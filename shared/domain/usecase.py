@@ -126,13 +126,21 @@ class ScoringWhen(StrEnum):
     NEW_DATA = "new_data"
 
 
+class WhenDemoted(StrEnum):
+    """What becomes of a scoring whose version is not in production any more."""
+
+    FINISH = "finish"
+    STOP = "stop"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScoringSpec:
     """The job that scores ("": nothing is scored), the gold table (relative to the lake), and the column whose values
     are the parts.
 
     `workspaces` names the parts that are scored elsewhere than at home, by workspace; `jump` how far the
-    predictions may be from those before. `every` says how often all of it is scored whatever happened.
+    predictions may be from those before. `every` says how often all of it is scored whatever happened, `when_demoted`
+    what becomes of a scoring whose version left production.
     """
 
     job: str
@@ -142,6 +150,7 @@ class ScoringSpec:
     jump: JumpLimits = field(default_factory=JumpLimits)
     when: ScoringWhen = ScoringWhen.PROMOTION
     every: timedelta | None = None
+    when_demoted: WhenDemoted = WhenDemoted.FINISH
 
     def workspace_of(self, part: str) -> str:
         """Where a part is scored; "" for home."""

@@ -1,17 +1,17 @@
 """What a person asks of scoring: with what is in production; to end it; what is not in gold once more."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shared.domain import identity
 from shared.domain.commands import PlanScoring, PlanShard, ScorePart
-from shared.domain.facts import ScoringCancelled, ScoringRequested, ScoringResumed
-from shared.domain.fan_out import MOST_PARTS, FanOut, fan_outs, plan_in
+from shared.domain.facts import ScoringPlanned, ScoringRequested, ScoringResumed
+from shared.domain.fan_out import MOST_PARTS, FanOut, fan_outs
 from shared.domain.usecase import UseCases
-from shared.errors import Refused, UnknownUseCase, Unreachable
+from shared.errors import Refused, UnknownUseCase
 from shared.notes import Journals
 from shared.ports import Approvals, Clock, Jobs, Lake, Ledger
-from shared.steps.due_scorings import newest_scoring
+from shared.steps.due_scorings import note_begin, scored_until
+from shared.steps.end_scoring import Cancelling, begun, end_scoring
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,23 +31,12 @@ class ToScore:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cancelling:
-    """A scoring that was ended: of how many parts, how many runs were stopped, and how many are left to the sweep, as
-    their workspace did not answer.
-    """
-
-    story: str
-    parts: int
-    stopped: int
-    left: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Again:
     """What is sent to score once more, and what is recorded before that where a person had ended it: of shards first,
     so that until the last it can be asked for again.
     """
 
+    plan: ScoringPlanned
     commands: tuple[ScorePart | PlanShard, ...]
     resumed: tuple[ScoringResumed, ...] = ()
 
@@ -78,9 +67,8 @@ class AskScoring:
             raise Refused(f"no version of {model} is approved for {use_case.gate.slot}: there is nothing to score with")
         table, part_by, now = use_case.data.table, use_case.scoring.part_by, self.clock.now()
         version = self.lake.rows(table, part_by, "").delta_version
-        last = newest_scoring(use_case.scoring.table, ledger=self.ledger, journals=self.journals)
-        is_by_it = last is not None and last.plan.version == approval.version
-        since = last.plan.delta_version if last and is_by_it and not full else -1
+        until = scored_until(use_case.scoring.table, approval.version, ledger=self.ledger, journals=self.journals)
+        since = -1 if full else until
         parts = tuple(self.lake.parts(table, version, part_by, since)) if version >= 0 else ()
         if not parts and since >= 0:
             raise Refused(
@@ -114,7 +102,7 @@ class AskScoring:
         use_case, ended = self.use_cases.named(whole.plan.use_case), whole.cancelled
         if whole.finished:
             raise Refused(f"every part of story {story} is in gold")
-        shares = list(self._begun(whole, whole.plan.parts if ended else whole.failed))
+        shares = list(begun(whole, whole.plan.parts if ended else whole.failed, self.ledger))
         cause = f"resumed-{ended.number}" if ended else ""  # what never began was sent before: told from that
         if ended and (runs := sum(share.is_running(part) for share in shares for part in share.plan.parts)):
             raise Refused(f"{runs} runs of story {story} are being stopped still: ask again when they have ended")
@@ -141,6 +129,7 @@ class AskScoring:
             raise Refused(f"no part of story {story} failed for good: what was lost runs again by itself")
         plans_ended = [one.plan for one in (*shares, whole) if one.cancelled] if ended else []
         return Again(
+            plan=whole.plan,
             commands=tuple(commands),
             resumed=tuple(
                 ScoringResumed(story=one.story, at=self.clock.now(), plan=one.plan, who=who, number=ended.number)
@@ -149,45 +138,21 @@ class AskScoring:
             ),
         )
 
-    def cancel(self, story: str, *, who: str, why: str) -> Cancelling:
-        """End the story's newest scoring: nothing of it is started any more, and what runs is stopped.
+    def record(self, again: Again) -> None:
+        """It goes on, and writes the gold table: maybe over what a later one wrote."""
+        note_begin(again.plan, self.clock.now(), self.journals)
+        for one in again.resumed:
+            self.ledger.record([one])
 
-        Again it finds what is left to stop; so does the sweep, where a workspace does not answer. It is recorded before
-        runs are looked for, as who starts one records it before looking whether the scoring was ended. Raises Refused
-        where nothing of it goes on.
-        """
+    def cancel(self, story: str, *, who: str, why: str) -> Cancelling:
+        """End the story's newest scoring. Raises Refused where nothing of it goes on."""
         plans = fan_outs(self.ledger.story(story))
         if not plans:
             raise Refused(f"story {story} has no scoring")
         whole = plans[-1]
         if whole.finished or (whole.is_over and not whole.cancelled):
             raise Refused(f"no part of story {story} goes on: there is nothing to cancel")
-        number = len(whole.resumes) + 1
-        fact = ScoringCancelled(
-            story=story, at=self.clock.now(), plan=whole.plan.plan, who=who, reason=why, number=number
-        )
-        self.ledger.record([fact])
-        stopped = left = 0
-        for share in self._begun(whole, whole.plan.parts):
-            of = share.plan
-            self.ledger.record([replace(fact, story=of.story, plan=of.plan)])
-            now = plan_in(self.ledger.story(of.story), of.plan) or share
-            for started in (now.started[part] for part in of.parts if now.is_running(part)):
-                try:
-                    stopped += self.jobs.cancel(started.workspace, started.job_run_id)
-                except Unreachable:
-                    left += 1
-        return Cancelling(story=story, parts=sum(whole.plan.counts), stopped=stopped, left=left)
-
-    def _begun(self, whole: FanOut, shards: Iterable[str]) -> Iterator[FanOut]:
-        """The plan itself; where it is cut into shards, those of them that have begun."""
-        if not whole.plan.shard_size:
-            yield whole
-            return
-        for shard in shards:
-            plan = identity.shard_plan(whole.plan.plan, shard)
-            if found := plan_in(self.ledger.story(identity.story_of_plan(whole.plan.story, plan)), plan):
-                yield found
+        return end_scoring(whole, who=who, why=why, ledger=self.ledger, jobs=self.jobs, clock=self.clock)
 
 
 def _ended(one: FanOut, part: str) -> int:

@@ -2,16 +2,32 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.commands import Command, PlanScoring
-from shared.domain.facts import Fact, ScoringRequested
+from shared.domain.facts import (
+    DataCommitted,
+    Fact,
+    Parked,
+    ScoringPlanned,
+    ScoringRequested,
+    TrainingFinished,
+    TrainingSkipped,
+    TrainingStarted,
+    VersionJudged,
+)
 from shared.domain.fan_out import FanOut, fan_outs, plan_in
-from shared.domain.prediction import scorings_of
+from shared.domain.prediction import plans_of, scorings_of
+from shared.domain.silence import number_of
 from shared.domain.usecase import ScoringWhen, UseCase, UseCases
-from shared.notes import Journals
+from shared.domain.verdicts import RunResult
+from shared.notes import Entry, Journals
 from shared.ports import Approvals, Clock, Lake, Ledger
+
+LOOKED_AT = 50
+"""So many scorings back one that ended is looked for."""
 
 
 def under_way(story: Sequence[Fact], use_cases: UseCases) -> Iterator[str]:
@@ -31,6 +47,41 @@ def newest_scoring(gold: str, *, ledger: Ledger, journals: Journals) -> FanOut |
     return None
 
 
+def note_begin(plan: ScoringPlanned, at: datetime, journals: Journals) -> None:
+    """It writes its gold table from then on."""
+    entry = Entry(
+        scope=plans_of(plan.gold),
+        number=number_of(at),
+        name=plan.plan,
+        story=plan.story,
+        at=at,
+        text=plan.plan,
+    )
+    journals.note(entry)
+
+
+def scored_until(gold: str, model_version: str, *, ledger: Ledger, journals: Journals) -> int:
+    """Up to which version of silver the gold table has the predictions of that model version, all of them; -1 where
+    another version wrote since, or that is not known.
+    """
+    for entry in journals.noted(plans_of(gold), LOOKED_AT):
+        found = plan_in(ledger.story(entry.story), entry.text)
+        if found is None or found.plan.version != model_version:
+            return -1
+        if found.finished:
+            return found.plan.delta_version
+    return -1
+
+
+def is_open(story: Sequence[Fact]) -> bool:
+    """May a version of its own still score the data of a batch? While one waits for people, the data does not wait."""
+    started, finished = stories.last(story, TrainingStarted), stories.newest(story, TrainingFinished)
+    ended = finished is not None and finished.final and finished.result is not RunResult.SUCCEEDED
+    skipped = started is None and stories.last(story, TrainingSkipped) is not None
+    decided = ended or skipped or stories.last(story, VersionJudged) or stories.last(story, Parked)
+    return stories.last(story, DataCommitted) is not None and not decided
+
+
 @dataclass(frozen=True, kw_only=True)
 class DueScorings:
     """Looks whether one is due, and asks for it: one at a time for each gold table, so that none overtakes another."""
@@ -41,8 +92,12 @@ class DueScorings:
     lake: Lake
     clock: Clock
 
-    def ask(self, use_case: UseCase, busy: Collection[str]) -> Sequence[Command]:
-        """Record that it is asked for, once for each version of silver, and each period; the command that begins it."""
+    def ask(self, use_case: UseCase, busy: Collection[str], trained_on: Collection[str]) -> Sequence[Command]:
+        """Record that it is asked for, once for each version of silver, and each period; the command that begins it.
+
+        `busy` are the gold tables that are written, `trained_on` the silver tables with data that may get a version of
+        its own: that is waited for.
+        """
         scoring = use_case.scoring
         asks = scoring.when is not ScoringWhen.PROMOTION or scoring.every is not None
         if not scoring.job or not asks or scoring.table in busy:
@@ -50,7 +105,9 @@ class DueScorings:
         approval = self.approvals.approved(use_case.training.model, use_case.gate.slot)
         if approval is None:
             return ()
-        found = self._of_the_clock(use_case) or self._of_new_data(use_case, approval.version)
+        found = self._of_the_clock(use_case)
+        if found is None and use_case.data.table not in trained_on:
+            found = self._of_new_data(use_case, approval.version)
         if found is None:
             return ()
         key, why, since = found
@@ -90,8 +147,7 @@ class DueScorings:
         if scoring.when is not ScoringWhen.NEW_DATA:
             return None
         now = self.lake.rows(table, scoring.part_by, "").delta_version
-        last = newest_scoring(scoring.table, ledger=self.ledger, journals=self.journals)
-        since = last.plan.delta_version if last and last.plan.version == version else -1
+        since = scored_until(scoring.table, version, ledger=self.ledger, journals=self.journals)
         if now <= since or not self.lake.parts(table, now, scoring.part_by, since):
             return None
         return f"version {now} of {table}", f"version {now} of {table} is new", since

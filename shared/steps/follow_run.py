@@ -25,6 +25,7 @@ from shared.notes import Journals
 from shared.ports import Clock, Commit, Jobs, Lake, Ledger, Run
 from shared.steps.close_fan_out import FanIn
 from shared.steps.decision import Decision
+from shared.steps.scoring_turns import next_turn
 
 
 def follow_run(
@@ -65,7 +66,7 @@ def follow_run(
         return replace(ended, story=began.story)
     plan = next(one for one in stories.of_kind(story, ScoringPlanned) if one.plan == began.plan)
     fan_in = FanIn(ledger=ledger, journals=journals, clock=clock, limits=_limits(use_cases, plan.use_case))
-    ended = _part_ended(began, run, plan, stories.use_case_of(story), fan_in=fan_in, lake=lake)
+    ended = _part_ended(began, run, plan, stories.use_case_of(story), use_cases, fan_in=fan_in, lake=lake)
     return replace(ended, story=began.story)
 
 
@@ -109,7 +110,14 @@ def _training_ended(began: TrainingStarted, run: Run, *, use_case: str, ledger: 
 
 
 def _part_ended(
-    began: PartStarted, run: Run, plan: ScoringPlanned, use_case: str, *, fan_in: FanIn, lake: Lake
+    began: PartStarted,
+    run: Run,
+    plan: ScoringPlanned,
+    use_case: str,
+    use_cases: UseCases,
+    *,
+    fan_in: FanIn,
+    lake: Lake,
 ) -> Decision:
     if run.result is not RunResult.SUCCEEDED:
         failed = PartFailed(
@@ -133,8 +141,8 @@ def _part_ended(
         )
         if not failed.final:
             return Decision(summary=f"part {began.part} {run.result}", send=(again,))
-        closed = _close(plan, lake.rows(plan.gold, plan.part_by, began.part), fan_in)
-        return Decision(summary=f"part {began.part} {run.result}{closed}")
+        gold = lake.rows(plan.gold, plan.part_by, began.part)
+        return _closed(f"part {began.part} {run.result}", plan, gold, fan_in, use_cases)
     gold = lake.rows(plan.gold, plan.part_by, began.part)
     scored = PartScored(
         story=began.story,
@@ -147,13 +155,13 @@ def _part_ended(
         summary=lake.summary(place_of(use_case, plan.plan, began.part)),
     )
     fan_in.ledger.record([scored])
-    closed = _close(plan, gold, fan_in)
-    return Decision(summary=f"part {began.part}: {gold.rows} rows in {plan.gold}{closed}")
+    return _closed(f"part {began.part}: {gold.rows} rows in {plan.gold}", plan, gold, fan_in, use_cases)
 
 
-def _close(plan: ScoringPlanned, gold: Commit, fan_in: FanIn) -> str:
-    """Read again after the record: of two last parts at once, at least one sees both."""
+def _closed(said: str, plan: ScoringPlanned, gold: Commit, fan_in: FanIn, use_cases: UseCases) -> Decision:
+    """Read again after the record: of two last parts at once, at least one sees both. Whatever waited begins."""
     fan_out = plan_in(fan_in.ledger.story(plan.story), plan.plan)
-    if fan_out is None or not fan_out.is_over:
-        return ""
-    return f"; {fan_in.close(fan_out, gold_version=gold.delta_version)}"
+    if fan_out is None or not (fan_out.is_over or fan_out.is_settled):
+        return Decision(summary=said)
+    closed = f"; {fan_in.close(fan_out, gold_version=gold.delta_version)}" if fan_out.is_over else ""
+    return Decision(summary=f"{said}{closed}", send=next_turn(fan_out, use_cases, ledger=fan_in.ledger))

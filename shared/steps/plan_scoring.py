@@ -9,10 +9,20 @@ from shared.domain.usecase import UseCase, UseCases
 from shared.errors import Refused
 from shared.ports import Clock, Lake, Ledger
 from shared.steps.decision import Decision
+from shared.steps.scoring_turns import Turns
 
 
-def plan_scoring(command: PlanScoring, *, use_cases: UseCases, ledger: Ledger, lake: Lake, clock: Clock) -> Decision:
-    """Record the plan before anything is sent; a repeat sends the parts that have not been started.
+def plan_scoring(
+    command: PlanScoring,
+    *,
+    use_cases: UseCases,
+    ledger: Ledger,
+    turns: Turns,
+    lake: Lake,
+    clock: Clock,
+) -> Decision:
+    """Record the plan before anything is sent; a repeat sends the parts that have not been started. While another
+    scoring writes the gold table, nothing begins.
 
     Of many parts, what is sent are shards. Raises Refused where there are too many.
     """
@@ -24,9 +34,12 @@ def plan_scoring(command: PlanScoring, *, use_cases: UseCases, ledger: Ledger, l
     plan_id = identity.plan_id(command.story, command.model, command.version, command.generation)
     fan_out = plan_in(ledger.story(command.story), plan_id)
     if fan_out is None:
+        if reason := turns.wait(command, use_case):
+            return Decision(summary=f"plan {plan_id} does not begin: {reason}")
         ledger.record([_plan(command, plan_id, use_case, ledger=ledger, lake=lake, clock=clock)])
         fan_out = plan_in(ledger.story(command.story), plan_id)
         assert fan_out is not None  # noqa: S101 - recorded above, for the type checker
+    turns.begin(fan_out.plan)
     if fan_out.cancelled:
         return Decision(summary=f"plan {plan_id} was cancelled by {fan_out.cancelled.who}")
     waiting = [part for part in fan_out.plan.parts if part not in fan_out.started and part not in fan_out.scored]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from shared.domain import identity, people, slots
 from shared.domain import story as stories
 from shared.domain.commands import Command, EnforceSlot, JudgeVersion
-from shared.domain.facts import DataMissing, Fact
+from shared.domain.facts import DataCommitted, DataMissing, Fact
 from shared.domain.identity import model_at
 from shared.domain.people import State
 from shared.domain.story import MAX_GENERATIONS
@@ -17,7 +17,7 @@ from shared.notes import Journals
 from shared.ports import Approval, Approvals, Clock, Ledger, ParkedMessage, Parking, Registry
 from shared.steps.close_batches import close_batches
 from shared.steps.decision import Decision
-from shared.steps.due_scorings import DueScorings, under_way
+from shared.steps.due_scorings import DueScorings, is_open, under_way
 from shared.steps.enforce_slot import contest_of, is_told
 from shared.steps.watch_arrivals import end_unknown, watch_arrivals
 
@@ -50,9 +50,11 @@ def reconcile(
     parts: list[Command] = []
     silences: list[Sequence[Fact]] = []
     busy: set[str] = set()
+    trained_on: set[str] = set()
     for story_id in ledger.unsettled():
         story = ledger.story(story_id)
         busy |= set(under_way(story, use_cases))
+        trained_on |= {one.table for one in stories.of_kind(story, DataCommitted) if is_open(story)}
         if stories.last(story, DataMissing):
             silences.append(story)
         elif story and stories.idle_for(story, now) >= after:
@@ -61,7 +63,7 @@ def reconcile(
     send += _turn(parts, now)
     for use_case in use_cases.all:
         send += close_batches(use_case, ledger=ledger, journals=journals, now=now)
-        send += due.ask(use_case, busy)
+        send += due.ask(use_case, busy, trained_on)
     missing = sum(watch_arrivals(each, silences, ledger=ledger, journals=journals, now=now) for each in use_cases.all)
     end_unknown(silences, {each.name for each in use_cases.all}, ledger=ledger, now=now)
     trouble = f"; data is missing, {missing} periods more" if missing else ""

@@ -250,6 +250,12 @@ def _scoring_cancelled(fact: f.ScoringCancelled) -> str:
 
 
 @sentence.register
+def _version_demoted(fact: f.VersionDemoted) -> str:
+    scoring = "is ended" if fact.then == "stop" else "goes on, and that of the other begins after it"
+    return f"version {fact.by} of {fact.model} is in production instead of {fact.version}, whose scoring {scoring}"
+
+
+@sentence.register
 def _scoring_resumed(fact: f.ScoringResumed) -> str:
     return f"scoring resumed by {fact.who}, with what is not in gold yet"
 

@@ -82,6 +82,7 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.PredictionsJumped.example(), {"plan"}),
         (f.ScoringFinished.example(), {"plan"}),
         (f.ScoringCancelled.example(), {"plan", "number"}),
+        (f.VersionDemoted.example(), {"plan"}),
         (f.ScoringResumed.example(), {"plan", "number"}),
         (f.EndpointRequested.example(), {"endpoint", "version"}),
         (f.EndpointUpdated.example(), {"endpoint", "version"}),
