@@ -5,6 +5,7 @@ from shared.domain.commands import ScorePart
 from shared.domain.facts import PartStarted
 from shared.domain.fan_out import plan_in
 from shared.domain.prediction import place_of
+from shared.domain.trace import traceparent
 from shared.domain.usecase import UseCases
 from shared.errors import Down, Refused
 from shared.ports import Clock, Jobs, Lake, Ledger
@@ -49,6 +50,7 @@ def score_part(
         "model_version": plan.version,
         "config": use_case.folder,
         "registry": registry,
+        "traceparent": traceparent(command.story),
         "summary": lake.uri(place_of(use_case.name, plan.plan, command.part)),
     }
     try:

@@ -5,6 +5,7 @@ from shared.domain import story as stories
 from shared.domain.commands import StartTraining
 from shared.domain.facts import TrainingSkipped, TrainingStarted
 from shared.domain.retrain import Skip
+from shared.domain.trace import traceparent
 from shared.domain.usecase import UseCases
 from shared.notes import Journals
 from shared.ports import Approvals, Clock, Jobs, Lake, Ledger
@@ -50,6 +51,7 @@ def start_training(
             "model": use_case.training.model,
             "champion_version": champion,
             "config": use_case.folder,
+            "traceparent": traceparent(command.story),
         },
     )
     fact = TrainingStarted(

@@ -22,6 +22,7 @@ from shared import usecase
 from shared.adapters.delta import DeltaLake
 from shared.adapters.mlflow import MlflowRegistry
 from shared.domain.prediction import place_of
+from shared.domain.trace import traceparent
 from sluice_ml.parameters import Parameters, ScoreParameters, TrainParameters
 from tests.contracts.ml_laptop import PROJECT, Ended, Laptop, rows, server
 
@@ -59,6 +60,7 @@ def training(laptop: Laptop, **changed: str) -> tuple[str, dict[str, str]]:
         "model": MODEL,
         "champion_version": "",
         "config": str(USE_CASE),
+        "traceparent": traceparent("story-1"),
         "job_run_id": "4711",
     }
     return "train", given | changed
@@ -127,6 +129,7 @@ def test_training_registers_a_version_with_its_whole_story(trained: list[Ended],
         "sluice.delta_version": "1",
         "sluice.champion_version": "",
         "sluice.git_commit": first.tags["sluice.git_commit"],
+        "sluice.traceparent": traceparent("story-1"),
     }
     assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?|unknown", first.tags["sluice.git_commit"])
     assert first.tags == tags

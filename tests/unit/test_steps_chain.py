@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from shared.domain import facts as f
 from shared.domain import story as stories
 from shared.domain.prediction import place_of
+from shared.domain.trace import traceparent
 from tests.world import MODEL, SLOT, CrashAfter, World
 
 KINDS = [
@@ -73,6 +74,7 @@ def test_jobs_get_what_the_ml_package_expects() -> None:
         "model": "flight_delays",
         "champion_version": "",
         "config": "/usecases/flight_delays",
+        "traceparent": traceparent(HAPPY_STORY),
     }
     assert {part.parameters["part"] for part in parts} == {"EWR", "JFK"}
     plan = HAPPY.last(HAPPY_STORY, f.ScoringPlanned).plan
@@ -88,6 +90,7 @@ def test_jobs_get_what_the_ml_package_expects() -> None:
         "model": "flight_delays",
         "model_version": "1",
         "config": "/usecases/flight_delays",
+        "traceparent": traceparent(HAPPY_STORY),
         "registry": "",
         "summary": f"memory://lake/{place_of('flight_delays', plan, parts[0].parameters['part'])}",
     }

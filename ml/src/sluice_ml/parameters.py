@@ -1,13 +1,14 @@
 """The jobs' parameters, as the control plane passes them: named texts, with the names that the jobs declare."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import NoReturn, Self
 
 from sluice_ml.errors import BadInput
 
-MAY_BE_EMPTY = {"champion_version", "job_run_id", "registry", "summary"}
+MAY_BE_EMPTY = {"champion_version", "job_run_id", "registry", "summary", "traceparent"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -58,6 +59,12 @@ class Parameters(Given):
     model: str = field(metadata={"help": "name of the registered model"})
     config: str = field(metadata={"help": "path or address of the use case's folder"})
     job_run_id: str = field(default="", metadata={"help": "id of this run, as the workspace knows it"})
+    traceparent: str = field(default="", metadata={"help": "the story as W3C trace context, for what traces the run"})
+
+    def continue_trace(self) -> None:
+        """By the variable that OpenTelemetry's instrumentation reads: what it traces here is part of the story."""
+        if self.traceparent:
+            os.environ["TRACEPARENT"] = self.traceparent
 
 
 def _number(text: str) -> int:

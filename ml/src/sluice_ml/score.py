@@ -25,6 +25,7 @@ def main() -> None:
 def score(parameters: ScoreParameters) -> None:
     """Replace the part of the gold table; the same parameters make the same rows, however often."""
     began = time.perf_counter()
+    parameters.continue_trace()
     tracking.configure(parameters.registry)
     key = usecase.load_training(usecase.folder(parameters.config)).key
     with tempfile.TemporaryDirectory() as folder:

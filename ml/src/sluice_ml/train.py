@@ -26,6 +26,7 @@ def main() -> None:
 
 def train(parameters: TrainParameters) -> None:
     """Train, evaluate, record, register; or nothing, if an earlier run of the story got as far as registering."""
+    parameters.continue_trace()
     tracking.configure()
     if version := tracking.version_of_story(parameters.model, parameters.story):
         print(f"{parameters.model}@{version} was registered for story {parameters.story} before: nothing to do")
@@ -41,6 +42,7 @@ def train(parameters: TrainParameters) -> None:
         "sluice.generation": parameters.generation,
         "sluice.job_run_id": parameters.job_run_id,
         "sluice.git_commit": git_commit(use_case.folder),
+        **({"sluice.traceparent": parameters.traceparent} if parameters.traceparent else {}),
     }
     recorded = tracking.record(
         tracking.Training(
