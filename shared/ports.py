@@ -248,6 +248,9 @@ class Jobs(Protocol):
 class Endpoint:
     """A serving endpoint: the version that answers, the one that is being brought up, and why the last one was not,
     with its version where the workspace says it. Each is "" where there is none.
+
+    Where two answer, `canary` is the new one, with its `percent` of the requests. `unwell` is why one of those that
+    answer is not as it should be.
     """
 
     name: str
@@ -255,6 +258,9 @@ class Endpoint:
     pending: str
     failed: str
     failed_version: str = ""
+    canary: str = ""
+    percent: int = 0
+    unwell: str = ""
 
 
 class Serving(Protocol):
@@ -263,9 +269,10 @@ class Serving(Protocol):
     def endpoint(self, name: str) -> Endpoint | None:
         """Its present state."""
 
-    def serve(self, spec: ServingSpec, model: str, version: str) -> None:
-        """Ask for the version: creates the endpoint, or updates it; returns before it is done. What answers goes on
-        answering until the new one does. Raises Conflict while another update is under way, Refused for good.
+    def serve(self, spec: ServingSpec, model: str, version: str, *, canary: str = "") -> None:
+        """Ask for the version, with a `canary` beside it that gets the percentage of the spec's: creates the endpoint,
+        or updates it; returns before it is done. What answers goes on answering until the new one does. Raises Conflict
+        while another update is under way, Refused for good.
         """
 
 

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from shared.data_sections import Span, TablePath, span_of
 from shared.domain.prediction import JumpLimits
-from shared.domain.usecase import ScoringSpec, ScoringWhen, ServingSpec, WhenDemoted
+from shared.domain.usecase import CanarySpec, ScoringSpec, ScoringWhen, ServingSpec, WhenDemoted
 from shared.yaml_file import Name, Section
 
 
@@ -51,13 +51,30 @@ class ScoringSection(Section):
         )
 
 
+class CanarySection(Section):
+    """`serving.canary` of usecase.yml."""
+
+    percent: int = Field(ge=1, le=50)
+    lasts: Span = Field(alias="for")
+
+    def spec(self) -> CanarySpec:
+        """As the core sees it."""
+        return CanarySpec(percent=self.percent, lasts=span_of(self.lasts))
+
+
 class ServingSection(Section):
     """`serving` of usecase.yml."""
 
     endpoint: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
     workload_size: Literal["Small", "Medium", "Large"] = "Small"
     scale_to_zero: bool = True
+    canary: CanarySection | None = None
 
     def spec(self) -> ServingSpec:
         """As the core sees it."""
-        return ServingSpec(endpoint=self.endpoint, workload_size=self.workload_size, scale_to_zero=self.scale_to_zero)
+        return ServingSpec(
+            endpoint=self.endpoint,
+            workload_size=self.workload_size,
+            scale_to_zero=self.scale_to_zero,
+            canary=self.canary.spec() if self.canary else None,
+        )

@@ -296,24 +296,33 @@ class MemoryServing:
     def __init__(self) -> None:
         self.endpoints: dict[str, Endpoint] = {}
         self.asked: list[tuple[str, str, str]] = []
+        self._coming = ("", "", 0)
 
     def endpoint(self, name: str) -> Endpoint | None:
         return self.endpoints.get(name)
 
-    def serve(self, spec: ServingSpec, model: str, version: str) -> None:
+    def serve(self, spec: ServingSpec, model: str, version: str, *, canary: str = "") -> None:
         there = self.endpoints.get(spec.endpoint) or Endpoint(name=spec.endpoint, version="", pending="", failed="")
         if there.pending:
             raise Conflict(f"endpoint {spec.endpoint} is being updated")
-        self.asked.append((spec.endpoint, model, version))
-        self.endpoints[spec.endpoint] = replace(there, pending=version, failed="")
+        self.asked.append((spec.endpoint, model, f"{version}+{canary}" if canary else version))
+        self._coming = (version, canary, spec.canary.percent if canary and spec.canary else 0)
+        self.endpoints[spec.endpoint] = replace(there, pending=canary or version, failed="")
 
     def end(self, name: str, failed: str = "") -> None:
         """The update ends; one that failed leaves what was served."""
         there = self.endpoints[name]
-        version = there.version if failed else there.pending
-        self.endpoints[name] = replace(
-            there, version=version, pending="", failed=failed, failed_version=there.pending if failed else ""
+        if failed:
+            self.endpoints[name] = replace(there, pending="", failed=failed, failed_version=there.pending)
+            return
+        version, canary, percent = self._coming
+        self.endpoints[name] = Endpoint(
+            name=name, version=version, pending="", failed="", canary=canary, percent=percent
         )
+
+    def sicken(self, name: str, why: str) -> None:
+        """One of those that answer does not any more."""
+        self.endpoints[name] = replace(self.endpoints[name], unwell=why)
 
 
 class MemoryJobs:

@@ -12,7 +12,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,8 @@ class Endpoints:
             },
         }
         if endpoint.config:
-            shown["config"] = _shown(endpoint.config, "")
+            stopped = {each.entity["name"] for each in endpoint.serving if each.process.returncode is not None}
+            shown["config"] = _shown(endpoint.config, "", stopped)
         if endpoint.pending:
             shown["pending_config"] = _shown(endpoint.pending, endpoint.message)
         return shown
@@ -135,9 +136,12 @@ class Endpoints:
         weights = [shares.get(each.entity["name"], 0) for each in endpoint.serving]
         (chosen,) = random.choices(endpoint.serving, weights)  # noqa: S311 - traffic is shared out, nothing guarded
         async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
-            answer = await client.post(
-                f"http://127.0.0.1:{chosen.port}/invocations", content=body, headers={"content-type": content_type}
-            )
+            try:
+                answer = await client.post(
+                    f"http://127.0.0.1:{chosen.port}/invocations", content=body, headers={"content-type": content_type}
+                )
+            except httpx.TransportError as error:
+                raise ApiError(503, "TEMPORARILY_UNAVAILABLE", f"{chosen.entity['name']} does not answer.") from error
         return answer.status_code, answer.content
 
     def _named(self, name: str) -> Endpoint:
@@ -225,9 +229,11 @@ def _checked(found: "list[Any]") -> Iterator[Json]:
         yield {**each, "name": name}
 
 
-def _shown(config: Json, message: str) -> Json:
+def _shown(config: Json, message: str, stopped: Collection[str] = ()) -> Json:
     state = {"deployment_state_message": message} if message else {}
-    return {**config, "served_entities": [{**each, "state": state} for each in entities(config)]}
+    dead = {"deployment": "DEPLOYMENT_FAILED", "deployment_state_message": "its process stopped"}
+    entities_ = [{**each, "state": dead if each["name"] in stopped else state} for each in entities(config)]
+    return {**config, "served_entities": entities_}
 
 
 def _shares(config: Json) -> dict[str, int]:

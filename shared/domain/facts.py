@@ -2,8 +2,8 @@
 
 import json
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Self
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
 
 from shared.domain import identity
 from shared.domain.batch import LandedFile
@@ -1219,6 +1219,18 @@ class EndpointFact(Fact):
     def key(self) -> str:
         return identity.fact_key(self.kind, self.endpoint, self.version)
 
+    def then[Kind: EndpointFact](self, kind: type[Kind], at: datetime, **more: Any) -> Kind:
+        """Another fact of the same endpoint and version."""
+        return kind(
+            story=self.story,
+            at=at,
+            use_case=self.use_case,
+            endpoint=self.endpoint,
+            model=self.model,
+            version=self.version,
+            **more,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointRequested(EndpointFact):
@@ -1227,6 +1239,37 @@ class EndpointRequested(EndpointFact):
     @classmethod
     def example(cls) -> Self:
         return cls(story=_EXAMPLE_STORY, at=_EXAMPLE_TIME, **_EXAMPLE_ENDPOINT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CanaryStarted(EndpointFact):
+    """The version answers `percent` of the requests, beside the one that was served before, until then."""
+
+    previous: str
+    percent: int
+    until: datetime
+
+    @classmethod
+    def example(cls) -> Self:
+        names = {**_EXAMPLE_ENDPOINT, "version": "2"}
+        until = _EXAMPLE_TIME + timedelta(minutes=30)
+        return cls(story=_EXAMPLE_STORY, at=_EXAMPLE_TIME, previous="1", percent=10, until=until, **names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CanaryEnded(EndpointFact):
+    """Its time beside the version before is over: it is to serve all, or, where it was not well, nothing; `reason` says
+    why.
+    """
+
+    healthy: bool
+    reason: str = ""
+
+    @classmethod
+    def example(cls) -> Self:
+        names = {**_EXAMPLE_ENDPOINT, "version": "2"}
+        reason = "the process of version 2 stopped"
+        return cls(story=_EXAMPLE_STORY, at=_EXAMPLE_TIME, healthy=False, reason=reason, **names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1329,6 +1372,8 @@ KINDS: dict[str, type[Fact]] = {
         ScoringResumed,
         VersionDemoted,
         EndpointRequested,
+        CanaryStarted,
+        CanaryEnded,
         EndpointUpdated,
         EndpointFailed,
         Parked,

@@ -158,12 +158,23 @@ class ScoringSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CanarySpec:
+    """How many requests of a hundred a new version answers at first, and for how long."""
+
+    percent: int
+    lasts: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServingSpec:
-    """The endpoint that serves whatever is in production, and how large: Databricks' workload sizes."""
+    """The endpoint that serves whatever is in production, and how large: Databricks' workload sizes. With a `canary` a
+    version that comes into production first answers some of the requests.
+    """
 
     endpoint: str
     workload_size: str = "Small"
     scale_to_zero: bool = True
+    canary: CanarySpec | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,30 @@
 """The serving endpoint follows the slot."""
 
+from collections.abc import Sequence
+
 from shared.domain import story as stories
 from shared.domain.commands import Command, UpdateEndpoint
-from shared.domain.facts import EndpointFact, EndpointFailed, EndpointRequested, EndpointUpdated
+from shared.domain.facts import (
+    CanaryEnded,
+    CanaryStarted,
+    EndpointFact,
+    EndpointFailed,
+    EndpointRequested,
+    EndpointUpdated,
+    Fact,
+)
 from shared.domain.usecase import ServingSpec, UseCase, UseCases
 from shared.ports import Approvals, Clock, Ledger, Serving
+from shared.steps.canary import Canary
 from shared.steps.decision import Decision
 
 _ENDED: tuple[type[EndpointFact], ...] = (EndpointUpdated, EndpointFailed)
+_SAID: dict[type[EndpointFact], str] = {
+    EndpointUpdated: "serves",
+    EndpointFailed: "does not serve",
+    CanaryStarted: "tries",
+    CanaryEnded: "has tried",
+}
 
 
 def wish(use_case: UseCase, *, story: str, model: str, version: str) -> tuple[Command, ...]:
@@ -37,24 +54,6 @@ def update_endpoint(
     told = ledger.story(command.story)
     if any(one.version == version for kind in _ENDED for one in stories.of_kind(told, kind)):
         return Decision(summary=f"endpoint {name} was brought to version {version} before")
-    approval = approvals.approved(command.model, use_case.gate.slot)
-    approved = approval.version if approval else ""
-    if approved != version:
-        message = f"version {approved or '-'} is in production by now"
-        found: tuple[EndpointFact, ...] = (_failed(command, name, message, clock, superseded=True),)
-    else:
-        was_asked = bool(stories.of_kind(told, EndpointRequested))
-        found = _brought(command, use_case.serving, was_asked=was_asked, serving=serving, clock=clock)
-    ledger.record(found)
-    words = {EndpointRequested: "is being brought to", EndpointUpdated: "serves", EndpointFailed: "does not serve"}
-    return Decision(summary=f"endpoint {name} {words[type(found[-1])]} version {version}")
-
-
-def _brought(
-    command: UpdateEndpoint, spec: ServingSpec, *, was_asked: bool, serving: Serving, clock: Clock
-) -> tuple[EndpointFact, ...]:
-    """Whether it serves, or failed to; else it is asked for, unless it, or another one before it, is on its way."""
-    name, version = spec.endpoint, command.version
     asked = EndpointRequested(
         story=command.story,
         at=clock.now(),
@@ -63,33 +62,34 @@ def _brought(
         model=command.model,
         version=version,
     )
-    present = serving.endpoint(name)
-    if present and not present.pending:
-        if present.version == version:
-            served = EndpointUpdated(
-                story=command.story,
-                at=clock.now(),
-                use_case=command.use_case,
-                endpoint=name,
-                model=command.model,
-                version=version,
-            )
-            return asked, served
-        if was_asked and present.failed and present.failed_version in ("", version):
-            return (_failed(command, name, present.failed, clock, superseded=False),)
-    if present is None or not present.pending:
-        serving.serve(spec, command.model, version)
+    approval = approvals.approved(command.model, use_case.gate.slot)
+    approved = approval.version if approval else ""
+    if approved != version:
+        message = f"version {approved or '-'} is in production by now"
+        found: tuple[EndpointFact, ...] = (asked.then(EndpointFailed, asked.at, message=message, superseded=True),)
+    else:
+        found = _brought(asked, use_case.serving, told, serving=serving)
+    ledger.record(found)
+    said = _SAID.get(type(found[-1]), "is being brought to")
+    return Decision(summary=f"endpoint {name} {said} version {version}")
+
+
+def _brought(
+    asked: EndpointRequested, spec: ServingSpec, told: Sequence[Fact], *, serving: Serving
+) -> tuple[EndpointFact, ...]:
+    """Whether it serves, or failed to; else it is asked for, unless it, or another one before it, is on its way."""
+    present, now = serving.endpoint(spec.endpoint), asked.at
+    if present and not present.pending and present.version == asked.version and not present.canary:
+        return asked, asked.then(EndpointUpdated, now)
+    canary = Canary(asked=asked, spec=spec, told=told, present=present, serving=serving)
+    found = canary.step()
+    if found is not None:
+        return found
+    if present and present.pending:
+        return (asked,)
+    was_asked = bool(stories.of_kind(told, EndpointRequested))
+    if present and was_asked and present.failed and present.failed_version in {"", asked.version}:
+        canary.end()
+        return (asked.then(EndpointFailed, now, message=present.failed),)
+    serving.serve(spec, asked.model, asked.version)
     return (asked,)
-
-
-def _failed(command: UpdateEndpoint, name: str, message: str, clock: Clock, *, superseded: bool) -> EndpointFailed:
-    return EndpointFailed(
-        story=command.story,
-        at=clock.now(),
-        use_case=command.use_case,
-        endpoint=name,
-        model=command.model,
-        version=command.version,
-        message=message,
-        superseded=superseded,
-    )

@@ -296,6 +296,22 @@ def _endpoint_requested(fact: f.EndpointRequested) -> str:
 
 
 @sentence.register
+def _canary_started(fact: f.CanaryStarted) -> str:
+    until = f"until {fact.until:%Y-%m-%d %H:%M} UTC"
+    return (
+        f"endpoint {fact.endpoint} answers {fact.percent} % of the requests with version {fact.version} {until},"
+        f" the others with version {fact.previous}"
+    )
+
+
+@sentence.register
+def _canary_ended(fact: f.CanaryEnded) -> str:
+    if fact.healthy:
+        return f"version {fact.version} was well on endpoint {fact.endpoint}, and is to answer all requests"
+    return f"version {fact.version} was not well on endpoint {fact.endpoint}, and is taken back: {fact.reason}"
+
+
+@sentence.register
 def _endpoint_updated(fact: f.EndpointUpdated) -> str:
     return f"endpoint {fact.endpoint} serves version {fact.version} of {fact.model}"
 

@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from databricks.sdk.service.serving import (
 
 from shared.adapters.databricks import connect
 from shared.adapters.databricks_serving import DatabricksServing
-from shared.domain.usecase import ServingSpec
+from shared.domain.usecase import CanarySpec, ServingSpec
 from shared.errors import Conflict, Refused
 from shared.ports import Endpoint
 from tests.acceptance.stacks import wait_for
@@ -28,6 +30,7 @@ from tests.contracts.ml_laptop import PROJECT, server
 pytestmark = pytest.mark.timeout(300)
 MODEL, NAME = "constant", "constants"
 SPEC = ServingSpec(endpoint=NAME)
+CANARY = ServingSpec(endpoint=NAME, canary=CanarySpec(percent=40, lasts=timedelta(minutes=30)))
 MODELS = f"""
 import mlflow, mlflow.sklearn, pandas as pd
 from sklearn.dummy import DummyRegressor
@@ -125,8 +128,48 @@ def test_what_cannot_be_served_is_refused(workspace: Workspace) -> None:
         workspace.serving.serve(SPEC, "", "1")
 
 
+def test_a_canary_answers_its_share_until_it_serves_all_or_is_taken_back(workspace: Workspace) -> None:
+    serving = workspace.serving
+    serving.serve(CANARY, MODEL, "1")
+    workspace.settled()
+    serving.serve(CANARY, MODEL, "1", canary="2")
+    assert (workspace.state().version, workspace.state().pending) == ("1", "2")
+    assert workspace.settled() == Endpoint(name=NAME, version="1", pending="", failed="", canary="2", percent=40)
+    answers = [workspace.predicted()[0] for _ in range(100)]
+    assert 15 <= answers.count(2.0) <= 65  # 40 of 100: five standard deviations
+    assert set(answers) == {1.0, 2.0}
+
+    (process,) = serving_processes(MODEL, "2")
+    os.kill(process, signal.SIGKILL)
+    wait_for("the endpoint to say so", lambda: "its process stopped" in workspace.state().unwell)
+    assert workspace.state().unwell == "version 2: its process stopped"
+    serving.serve(CANARY, MODEL, "1")
+    assert workspace.settled() == Endpoint(name=NAME, version="1", pending="", failed="")
+    assert {workspace.predicted()[0] for _ in range(20)} == {1.0}
+
+    serving.serve(CANARY, MODEL, "1", canary="3")  # there is none
+    failed = workspace.settled()
+    assert (failed.version, failed.canary, failed.failed_version) == ("1", "", "3")
+    serving.serve(CANARY, MODEL, "2")
+    assert workspace.settled() == Endpoint(name=NAME, version="2", pending="", failed="")
+    assert {workspace.predicted()[0] for _ in range(20)} == {2.0}
+
+
+def serving_processes(model: str, version: str) -> list[int]:
+    """Those that serve the version."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (process / "cmdline").read_bytes()
+        except OSError:
+            continue  # it is gone
+        if f"models:/{model}/{version}\0".encode() in told:
+            found.append(int(process.name))
+    return found
+
+
 def test_traffic_is_shared_out(workspace: Workspace) -> None:
-    """A canary: both versions answer, by their share."""
+    """As anybody else may ask for it, with names of their own."""
     workspace.serving.serve(SPEC, MODEL, "1")
     workspace.settled()
     entities = [

@@ -85,6 +85,8 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.VersionDemoted.example(), {"plan"}),
         (f.ScoringResumed.example(), {"plan", "number"}),
         (f.EndpointRequested.example(), {"endpoint", "version"}),
+        (f.CanaryStarted.example(), {"endpoint", "version"}),
+        (f.CanaryEnded.example(), {"endpoint", "version"}),
         (f.EndpointUpdated.example(), {"endpoint", "version"}),
         (f.EndpointFailed.example(), {"endpoint", "version"}),
         (f.Parked.example(), {"queue", "message_id"}),
