@@ -9,7 +9,9 @@ from ops.source import NothingFound, ledger_of, settings_of
 from shared import bootstrap
 from shared.domain import identity
 from shared.domain.commands import ScorePart
+from shared.domain.facts import ScoringSkipped
 from shared.domain.fan_out import fan_outs
+from shared.domain.story import last, to_score
 from shared.ports import Approvals, Ledger
 from shared.views.document import progress_document
 from shared.views.finding import WHAT_LEADS, find_stories
@@ -81,7 +83,7 @@ def cancel(options: argparse.Namespace, output: Output) -> int:
     """End a story's scoring: nothing of it is started any more, and what runs is stopped."""
     settings = settings_of(options.settings)
     ledger = ledger_of(settings)
-    story = _scored_in(ledger, ledger, options.which)
+    story = _scored_in(ledger, ledger, options.which, waiting=True)
     why = options.because or "no reason given"
     ended = bootstrap.build(settings).ask_scoring.cancel(story, who=who(), why=why)
     text = f"the scoring of story {story} is cancelled; {ended.stopped:,} runs were stopped"
@@ -93,10 +95,15 @@ def cancel(options: argparse.Namespace, output: Output) -> int:
     return WELL
 
 
-def _scored_in(ledger: Ledger, approvals: Approvals, text: str) -> str:
-    """Of the stories that the text leads to the one that was scored last. Raises NothingFound."""
+def _scored_in(ledger: Ledger, approvals: Approvals, text: str, *, waiting: bool = False) -> str:
+    """Of the stories that the text leads to the one that was scored last; where `waiting`, before it one that is to be.
+    Raises NothingFound.
+    """
     stories = dict.fromkeys(identity.whole_of(story) for story in find_stories(ledger, text, approvals))
     planned = {story: plans[-1].plan.at for story in stories if (plans := fan_outs(ledger.story(story)))}
+    told = {story: ledger.story(story) for story in stories if waiting and story not in planned}
+    if to_come := [story for story, facts in told.items() if to_score(facts) and not last(facts, ScoringSkipped)]:
+        return to_come[0]
     if planned:
         return max(planned, key=lambda story: planned[story])
     raise NothingFound(f"'{visible(text)}' leads to no scoring; what leads to one: {WHAT_LEADS}")

@@ -980,13 +980,40 @@ class ScoringPlanned(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringSkipped(Fact):
-    """No scoring follows, as the use case has no scoring job, or the version is not in production any more."""
+    """No scoring follows, as the use case has no scoring job, the version is not in production any more, or a person
+    ended it before it began.
+    """
 
     reason: str
 
     @classmethod
     def example(cls) -> Self:
         return cls(story=_EXAMPLE_STORY, at=_EXAMPLE_TIME, reason="flight_delays has no scoring.job")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringDelayed(Fact):
+    """Another scoring writes the same gold table: plan `behind`, in the story `behind_story`. This one begins after
+    it.
+    """
+
+    gold: str
+    behind: str
+    behind_story: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.behind)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            gold="gold/flight_delays",
+            behind="0123456789ab",
+            behind_story="fedcba9876543210",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1363,6 +1390,7 @@ KINDS: dict[str, type[Fact]] = {
         ScoringRequested,
         ScoringPlanned,
         ScoringSkipped,
+        ScoringDelayed,
         PartStarted,
         PartScored,
         PartFailed,

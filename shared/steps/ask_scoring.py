@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from shared.domain import identity
+from shared.domain import story as stories
 from shared.domain.commands import PlanScoring, PlanShard, ScorePart
-from shared.domain.facts import ScoringPlanned, ScoringRequested, ScoringResumed
+from shared.domain.facts import ScoringPlanned, ScoringRequested, ScoringResumed, ScoringSkipped
 from shared.domain.fan_out import MOST_PARTS, FanOut, fan_outs
 from shared.domain.usecase import UseCases
 from shared.errors import Refused, UnknownUseCase
@@ -145,10 +146,15 @@ class AskScoring:
             self.ledger.record([one])
 
     def cancel(self, story: str, *, who: str, why: str) -> Cancelling:
-        """End the story's newest scoring. Raises Refused where nothing of it goes on."""
-        plans = fan_outs(self.ledger.story(story))
+        """End the story's newest scoring, or one that waits for its turn. Raises Refused where nothing goes on."""
+        told = self.ledger.story(story)
+        plans = fan_outs(told)
         if not plans:
-            raise Refused(f"story {story} has no scoring")
+            if stories.to_score(told) is None or stories.last(told, ScoringSkipped):
+                raise Refused(f"story {story} has no scoring")
+            reason = f"cancelled by {who} before it began: {why}"
+            self.ledger.record([ScoringSkipped(story=story, at=self.clock.now(), reason=reason)])
+            return Cancelling(story=story, parts=0, stopped=0, left=0)
         whole = plans[-1]
         if whole.finished or (whole.is_over and not whole.cancelled):
             raise Refused(f"no part of story {story} goes on: there is nothing to cancel")

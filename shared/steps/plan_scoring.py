@@ -34,6 +34,8 @@ def plan_scoring(
     plan_id = identity.plan_id(command.story, command.model, command.version, command.generation)
     fan_out = plan_in(ledger.story(command.story), plan_id)
     if fan_out is None:
+        if skipped := stories.last(ledger.story(command.story), ScoringSkipped):
+            return Decision(summary=f"plan {plan_id} does not begin: {skipped.reason}")
         if reason := turns.wait(command, use_case):
             return Decision(summary=f"plan {plan_id} does not begin: {reason}")
         ledger.record([_plan(command, plan_id, use_case, ledger=ledger, lake=lake, clock=clock)])

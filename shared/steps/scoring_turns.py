@@ -6,7 +6,7 @@ from datetime import timedelta
 from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.commands import PlanScoring
-from shared.domain.facts import Parked, ScoringPlanned, ScoringSkipped, VersionDemoted
+from shared.domain.facts import Parked, ScoringDelayed, ScoringPlanned, ScoringSkipped, VersionDemoted
 from shared.domain.fan_out import FanOut, fan_outs, plan_in
 from shared.domain.usecase import UseCase, UseCases, WhenDemoted
 from shared.notes import Journals
@@ -43,7 +43,20 @@ class Turns:
         for one in under_way:
             if one.plan.model == command.model and one.plan.version != approved:
                 self._demote(one, approved, use_case)
-        return next((f"plan {one.plan.plan} is under way" for one in under_way if self._goes_on(one)), "")
+        ahead = next((one.plan for one in under_way if self._goes_on(one)), None)
+        return self._delayed(command, ahead) if ahead else ""
+
+    def _delayed(self, command: PlanScoring, ahead: ScoringPlanned) -> str:
+        whole = identity.whole_of(ahead.story)
+        delayed = ScoringDelayed(
+            story=command.story,
+            at=self.clock.now(),
+            gold=ahead.gold,
+            behind=ahead.plan.partition(".")[0],
+            behind_story=whole,
+        )
+        self.ledger.record([delayed])
+        return f"that of story {whole} is under way"
 
     def begin(self, plan: ScoringPlanned) -> None:
         """Note that it writes its gold table; a repeat notes the same."""

@@ -250,6 +250,11 @@ def _scoring_cancelled(fact: f.ScoringCancelled) -> str:
 
 
 @sentence.register
+def _scoring_delayed(fact: f.ScoringDelayed) -> str:
+    return f"scoring waits until that of story {fact.behind_story} has ended, which writes {fact.gold}"
+
+
+@sentence.register
 def _version_demoted(fact: f.VersionDemoted) -> str:
     scoring = "is ended" if fact.then == "stop" else "goes on, and that of the other begins after it"
     return f"version {fact.by} of {fact.model} is in production instead of {fact.version}, whose scoring {scoring}"

@@ -192,3 +192,12 @@ def test_score_status_and_retry(silver: Operator, broker: str) -> None:
     assert "1 of the parts of story" in silver("score", "retry", story, code=0)
     (command,) = [one for one in sent(broker, "ScorePart", "scoring-parts") if one["story"] == story]
     assert (command["part"], command["generation"]) == ("LGA", 2)
+
+
+def test_score_cancel_of_one_that_waits(silver: Operator) -> None:
+    story = "ef" * 8
+    silver.ledger.record([replace(f.ScoringRequested.example(), story=story, at=datetime.now(UTC))])
+    told = silver.json("score", "cancel", story, "--because", "not now", code=0)
+    assert (told["story"], told["parts"], told["stopped"]) == (story, 0, 0)
+    assert "before it began: not now" in silver.ledger.story(story)[-1].reason  # type: ignore[attr-defined]  # ScoringSkipped's
+    assert "leads to no scoring" in silver("score", "cancel", story, code=2)

@@ -76,6 +76,7 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.ScoringRequested.example(), set()),
         (f.ScoringPlanned.example(), {"plan"}),
         (f.ScoringSkipped.example(), set()),
+        (f.ScoringDelayed.example(), {"behind"}),
         (f.PartStarted.example(), {"plan", "part", "generation"}),
         (f.PartScored.example(), {"plan", "part"}),
         (f.PartFailed.example(), {"plan", "part", "generation"}),

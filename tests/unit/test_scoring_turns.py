@@ -11,6 +11,7 @@ from shared.domain.retrain import RetrainSpec
 from shared.domain.slots import RollbackAsked
 from shared.domain.usecase import ScoringWhen, UseCase, WhenDemoted
 from shared.domain.verdicts import RunResult
+from shared.errors import Refused
 from shared.steps.scoring_turns import SILENT
 from shared.views.remedies import remedies
 from shared.views.sentences import sentence
@@ -111,6 +112,8 @@ def test_one_that_a_person_asks_for_waits_too_but_not_for_a_silent_one() -> None
     world.collect()
     world.run(runs_end=False)
     assert plans(world, story) == 0
+    delayed = world.last(story, f.ScoringDelayed)
+    assert sentence(delayed).startswith(f"scoring waits until that of story {delayed.behind_story} has ended")
     world.clock.advance(SILENT)
     world.sluice.sweep()
     world.collect()
@@ -201,10 +204,27 @@ def test_an_older_scoring_that_goes_on_is_what_wrote_last() -> None:
     world.collect()
     world.run()
     assert world.last(story, f.ScoringFinished).rows == 6
-    with pytest.raises(Exception, match="nothing of"):
+    with pytest.raises(Refused, match="nothing of"):
         world.sluice.score(MODEL, who="ada", why="", full=False)
     world.sluice.score_again(first, who="ada")
     world.collect()
     world.run()
     found = world.sluice.score(MODEL, who="ada", why="", full=False, dry_run=True)
     assert (found.requested.since, found.parts) == (1, ("EWR", "JFK"))
+
+
+def test_one_that_waits_can_be_ended() -> None:
+    world = World(use_case=use_case())
+    first = promoted(world, "1")
+    story = world.sluice.score(MODEL, who="ada", why="").requested.story
+    world.collect()
+    world.run(runs_end=False)
+    world.sluice.ask_scoring.cancel(story, who="grace", why="not now")
+    world.run()
+    world.sweep_until_quiet()
+    assert plans(world, story) == 0
+    assert world.last(first, f.ScoringFinished).rows == 3
+    assert world.last(story, f.ScoringSkipped).reason == "cancelled by grace before it began: not now"
+    assert world.ledger.unsettled() == []
+    with pytest.raises(Refused, match="has no scoring"):
+        world.sluice.ask_scoring.cancel(story, who="grace", why="")
