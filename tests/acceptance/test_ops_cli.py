@@ -250,7 +250,7 @@ def test_usecase_check_of_a_good_one(operator: Operator) -> None:
         assert ended.returncode == 0, ended.stderr
         read = json.loads(ended.stdout)
         assert read["faults"] == []
-        (one,) = read["use_cases"]
+        one = next(each for each in read["use_cases"] if each["name"] == "flight_delays")
         assert (one["name"], one["rules"], one["model"], one["slot"]) == (
             "flight_delays",
             7,
