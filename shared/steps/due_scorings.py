@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.domain import identity
 from shared.domain import story as stories
@@ -139,7 +139,7 @@ class DueScorings:
         period = int(self.clock.now().timestamp() // every.total_seconds())
         if last and last.finished and last.finished.at.timestamp() // every.total_seconds() >= period:
             return None
-        return f"period {period} of {every}", f"it is scored every {every}", -1
+        return f"period {period} of {every}", f"all of it is scored every {_words(every)}", -1
 
     def _of_new_data(self, use_case: UseCase, version: str) -> tuple[str, str, int] | None:
         """What changed since the last scoring, where that was with the same version; else all of it."""
@@ -151,3 +151,12 @@ class DueScorings:
         if now <= since or not self.lake.parts(table, now, scoring.part_by, since):
             return None
         return f"version {now} of {table}", f"version {now} of {table} is new", since
+
+
+def _words(span: timedelta) -> str:
+    """As the use case says it, in its largest unit."""
+    for unit in ("week", "day", "hour"):
+        count, rest = divmod(span, timedelta(**{f"{unit}s": 1}))
+        if count and not rest:
+            return unit if count == 1 else f"{count} {unit}s"
+    return f"{span // timedelta(minutes=1)} minutes"

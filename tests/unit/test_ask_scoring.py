@@ -247,5 +247,5 @@ def test_all_is_scored_by_the_clock() -> None:
         world.sweep_until_quiet()
         world.sweep_until_quiet()
     assert [(why, since, parts) for why, since, parts in scorings(world)] == [
-        ("it is scored every 1 day, 0:00:00", -1, ("EWR", "JFK"))
+        ("all of it is scored every day", -1, ("EWR", "JFK"))
     ] * 2
