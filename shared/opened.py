@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from shared.adapters import entra
 from shared.adapters.delta import DeltaLake
 from shared.adapters.delta_quarantine import DeltaQuarantine
 from shared.adapters.event_grid_topic import EventGridTopic, with_identity, with_key
@@ -46,7 +47,7 @@ def telemetry_of(settings: Settings) -> OpenTelemetry | None:
     """Who traces and counts, if anybody does."""
     if settings.telemetry == "otlp":
         return to_collector()
-    return to_azure_monitor() if settings.telemetry == "azure" else None
+    return to_azure_monitor(entra.credential()) if settings.telemetry == "azure" else None
 
 
 def outbox_of(settings: Settings) -> ServiceBusOutbox:

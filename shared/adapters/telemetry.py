@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from shared.adapters import entra
 from shared.domain import facts as f
 from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.trace import ROOT, Span, span_id, spans_of, trace_id
 
 if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -132,11 +132,14 @@ def to_collector() -> OpenTelemetry:
     return OpenTelemetry(OTLPSpanExporter(), PeriodicExportingMetricReader(OTLPMetricExporter()))
 
 
-def to_azure_monitor() -> OpenTelemetry:
-    """To the Application Insights of APPLICATIONINSIGHTS_CONNECTION_STRING, signed in by the managed identity."""
+def to_azure_monitor(credential: "TokenCredential | None") -> OpenTelemetry:
+    """To the Application Insights of APPLICATIONINSIGHTS_CONNECTION_STRING, signed in by the credential."""
     from azure.monitor.opentelemetry.exporter import AzureMonitorMetricExporter, AzureMonitorTraceExporter
+    from opentelemetry import trace
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
 
-    credential = entra.credential()
+    trace.set_tracer_provider(TracerProvider(resource=Resource.create({"service.name": SERVICE})))  # it asks for it
     metrics = AzureMonitorMetricExporter(credential=credential)
     return OpenTelemetry(AzureMonitorTraceExporter(credential=credential), PeriodicExportingMetricReader(metrics))
