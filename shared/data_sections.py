@@ -60,7 +60,7 @@ class DataSection(Section):
     schema_changes: list[SchemaChange] = Field(default_factory=list)
     expectations: str | None = "expectations.json"
     table: TablePath
-    partition_by: str
+    partition_by: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
     null_values: list[str] = Field(default=[""])
     quarantine: QuarantineKind = QuarantineKind.BATCH
@@ -106,7 +106,7 @@ class DataSection(Section):
             schema_changes=frozenset(self.schema_changes),
             expectations=suite,
             table=self.table,
-            partition_by=self.partition_by,
+            partition_by=self.partition_by or "",
             columns=self.columns,
             null_values=tuple(self.null_values),
             quarantine=self.quarantine,

@@ -199,10 +199,14 @@ class Lake(Protocol):
     def columns(self, table: str) -> Mapping[str, str]:
         """Names and types (DuckDB's) of the table's columns now; none where there is no table yet."""
 
-    def parts(self, table: str, delta_version: int, column: str, since: int = -1) -> Sequence[str]:
-        """The values of a partition column at that version, sorted; after version `since`, where that is given, only
-        those whose files changed. All, where that version is not known any more.
+    def parts(self, table: str, delta_version: int, column: str, since: int = -1, *, rows: int = 0) -> Sequence[str]:
+        """The values of a partition column at that version, sorted; or, with `rows`, the numbers of the groups of files
+        of about so many rows. After version `since`, where that is given, only those whose files changed; all, where
+        that version is not known any more.
         """
+
+    def keep_groups(self, place: str, table: str, delta_version: int, rows: int) -> None:
+        """Leave there, for the jobs, which files each group has; the same again changes nothing."""
 
     def rows(self, table: str, column: str, value: str) -> Commit:
         """The rows of one partition at the table's newest version; 0 when the table is not there."""

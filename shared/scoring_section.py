@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from shared.data_sections import Span, TablePath, span_of
+from shared.domain.fan_out import FILE_GROUP, ROWS_PER_PART
 from shared.domain.prediction import JumpLimits
 from shared.domain.usecase import CanarySpec, ScoringSpec, ScoringWhen, ServingSpec, WhenDemoted
 from shared.yaml_file import Name, Section
@@ -23,12 +24,21 @@ class ScoringSection(Section):
 
     job: str
     table: TablePath
-    part_by: str
+    part_by: str | None = None
+    rows_per_part: int | None = Field(default=None, ge=1)
     when: ScoringWhen = ScoringWhen.PROMOTION
     every: Span | None = None
     when_demoted: WhenDemoted = WhenDemoted.FINISH
     workspaces: dict[Name, list[str]] = Field(default_factory=dict)
     jump: JumpSection = Field(default_factory=JumpSection)
+
+    @model_validator(mode="after")
+    def _parts_are_of_one_kind(self) -> "ScoringSection":
+        if self.part_by and self.rows_per_part:
+            raise ValueError("rows_per_part: with part_by, parts are partitions, however many rows: take one away")
+        if self.workspaces and not self.part_by:
+            raise ValueError("workspaces: parts have names only with part_by: give it, or take workspaces away")
+        return self
 
     @model_validator(mode="after")
     def _each_part_in_one_workspace(self) -> "ScoringSection":
@@ -42,7 +52,8 @@ class ScoringSection(Section):
         return ScoringSpec(
             job=self.job,
             table=self.table,
-            part_by=self.part_by,
+            part_by=self.part_by or FILE_GROUP,
+            rows_per_part=0 if self.part_by else self.rows_per_part or ROWS_PER_PART,
             when=self.when,
             when_demoted=self.when_demoted,
             every=span_of(self.every) if self.every else None,

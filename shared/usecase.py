@@ -51,8 +51,9 @@ class _UseCaseFile(Section):
     def _parts_are_partitions(self) -> "_UseCaseFile":
         if self.scoring and self.scoring.part_by != self.data.partition_by:
             raise ValueError(
-                f"scoring.part_by is {self.scoring.part_by!r}, but the table is partitioned by"
-                f" {self.data.partition_by!r}: parts are partitions, name the same column"
+                f"scoring.part_by is {self.scoring.part_by or 'not there'!r}, but data.partition_by is"
+                f" {self.data.partition_by or 'not there'!r}: parts are partitions, name the same column; or leave out"
+                " both, and parts are groups of files"
             )
         return self
 
@@ -120,7 +121,7 @@ def load_one(folder: Path) -> UseCase:
         gate=main.gate.spec(*gate),
         drift=main.drift.spec() if main.drift else None,
         retrain=main.retrain.spec() if main.retrain else None,
-        scoring=main.scoring.spec() if main.scoring else ScoringSpec(job="", table="", part_by=main.data.partition_by),
+        scoring=main.scoring.spec() if main.scoring else ScoringSpec(job="", table="", part_by=""),
         serving=main.serving.spec() if main.serving else None,
     )
 

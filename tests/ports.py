@@ -230,13 +230,14 @@ class MemoryProfiles:
 
 
 class MemoryLake:
-    """Lake: silver is a list of commits, gold a number of rows for each part. All tables have one partition column."""
+    """Lake: silver is a list of commits, gold a number of rows for each part."""
 
     def __init__(self) -> None:
         self._silver: dict[str, list[_Appended]] = {}
         self._gold: dict[str, dict[str, int]] = {}
         self.gold_writes: list[tuple[str, str, str]] = []
         self.summaries: dict[str, Summary] = {}
+        self.groups: dict[str, tuple[str, int, int]] = {}
         self.notes: dict[tuple[str, int], dict[str, str]] = {}
 
     def columns(self, table: str) -> Mapping[str, str]:
@@ -254,8 +255,13 @@ class MemoryLake:
         commits.append(_Appended(story, generation, values))
         return Commit(table=spec.table, delta_version=len(commits), rows=len(values))
 
-    def parts(self, table: str, delta_version: int, column: str, since: int = -1) -> Sequence[str]:
+    def parts(self, table: str, delta_version: int, column: str, since: int = -1, *, rows: int = 0) -> Sequence[str]:
+        if rows:  # each commit is a file, and a group
+            return [f"{number:05}" for number in range(max(since, 0), delta_version)]
         return sorted({value for done in self._silver[table][max(since, 0) : delta_version] for value in done.values})
+
+    def keep_groups(self, place: str, table: str, delta_version: int, rows: int) -> None:
+        self.groups[place] = (table, delta_version, rows)
 
     def rows(self, table: str, column: str, value: str) -> Commit:
         if table in self._silver:

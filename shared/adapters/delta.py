@@ -1,5 +1,6 @@
 """The lake: Delta tables through deltalake, no Spark."""
 
+import json
 import tempfile
 import threading
 import time
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shared.adapters import schema_changes, tables
 from shared.adapters.storage import LAPTOP, Storage, reachable
 from shared.domain import identity
+from shared.domain.fan_out import file_groups
 from shared.domain.prediction import Summary
 from shared.domain.schema import SchemaChange
 from shared.domain.usecase import DataSpec
@@ -129,7 +131,7 @@ class DeltaLake:
                 uri,
                 schema=schema,
                 mode="ignore",
-                partition_by=[spec.partition_by],
+                partition_by=[spec.partition_by] if spec.partition_by else None,
                 storage_options=self._storage.delta_options(uri),
             )
         except DeltaError as error:
@@ -153,14 +155,24 @@ class DeltaLake:
             return Commit(table=table, delta_version=version, rows=int(entry[ROWS_KEY]))
         raise Conflict(f"{table}: story {story} is committed, but not in the log yet")
 
-    def parts(self, table: str, delta_version: int, column: str, since: int = -1) -> Sequence[str]:
-        now = self._files(table, delta_version, column)
-        before = self._files(table, since, column) if since >= 0 else set()
+    def parts(self, table: str, delta_version: int, column: str, since: int = -1, *, rows: int = 0) -> Sequence[str]:
+        now = self._files(table, delta_version, column, rows)
+        before = self._files(table, since, column, rows) if since >= 0 else set()
         there = {value for value, _ in now}
-        return sorted({value for value, _ in now ^ before} & there)
+        changed = {value for value, _ in now ^ before}
+        if rows and changed - there:  # the last group also takes away what gold has of groups that are no more
+            changed.add(max(there))
+        return sorted(changed & there)
 
-    def _files(self, table: str, delta_version: int, column: str) -> set[tuple[str, str]]:
-        """Partition and path of each; none of a version whose log is gone."""
+    def keep_groups(self, place: str, table: str, delta_version: int, rows: int) -> None:
+        groups = _groups(_actions(self._open(table, delta_version)), rows)
+        filesystem, path = self._storage.filesystem(self.uri(place))
+        with reachable(place):
+            filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+            filesystem.pipe_file(path, json.dumps(groups).encode())
+
+    def _files(self, table: str, delta_version: int, column: str, rows: int) -> set[tuple[str, str]]:
+        """Part and path of each; none of a version whose log is gone."""
         from deltalake.exceptions import DeltaError
 
         try:
@@ -169,6 +181,8 @@ class DeltaLake:
             if delta_version == self._open(table).version():
                 raise
             return set()
+        if rows:
+            return {(group, path) for group, paths in _groups(actions, rows).items() for path in paths}
         values = map(str, actions.column(f"partition.{column}").to_pylist())
         return set(zip(values, actions.column("path").to_pylist(), strict=True))
 
@@ -179,6 +193,8 @@ class DeltaLake:
             version, actions = self._newest(table)
         except TableNotFoundError:
             return Commit(table=table, delta_version=-1, rows=0)
+        if f"partition.{column}" not in actions.column_names:  # only its version can be asked for
+            return Commit(table=table, delta_version=version, rows=0)
         pairs = zip(
             actions.column(f"partition.{column}").to_pylist(), actions.column("num_records").to_pylist(), strict=True
         )
@@ -228,6 +244,13 @@ def _is_written(entry: Mapping[str, Any]) -> bool:
     """Is it a file of Spark's with something in it?"""
     name = str(entry["name"]).rpartition("/")[2]
     return bool(entry["type"] == "file" and entry.get("size") and not name.startswith(("_", ".")))
+
+
+def _groups(actions: Any, rows: int) -> Mapping[str, Sequence[str]]:
+    """The table's files in groups of about so many rows, oldest first."""
+    names = ("modification_time", "path", "num_records")
+    files = sorted(zip(*(actions.column(name).to_pylist() for name in names), strict=True), key=lambda one: one[:2])
+    return file_groups([(path, int(count or 0)) for _, path, count in files], rows)
 
 
 def _actions(table: "DeltaTable") -> Any:

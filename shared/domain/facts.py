@@ -932,7 +932,8 @@ class DecisionAnnounced(Fact):
 @dataclass(frozen=True, kw_only=True)
 class ScoringPlanned(Fact):
     """Which parts will be scored, with model version and data version pinned: all of them, or those that changed after
-    version `since` of the table, where that is not -1.
+    version `since` of the table, where that is not -1. With `rows_per_part` a part is a group of files of about so many
+    rows, by its number, and `part_by` the column that gold has for it.
 
     Of many parts, shards are made: then `parts` names the shards, each of `shard_size` of the `total` parts, and each
     shard has a story of its own with a plan of its own.
@@ -950,6 +951,7 @@ class ScoringPlanned(Fact):
     shard_size: int = 0
     total: int = 0
     since: int = -1
+    rows_per_part: int = 0
 
     @property
     def key(self) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from shared.domain import facts as f
 from shared.domain.commands import Command, FollowRun, PlanShard, ScorePart
 from shared.domain.prediction import Summary, pooled
+from shared.errors import Refused
 
 SHARDED_ABOVE = 200
 """Parts that one story holds; more are cut into shards."""
@@ -18,6 +19,44 @@ SHARD_SIZE = 32
 
 MOST_PARTS = 20_000
 """Parts of one plan. Databricks starts about 10,000 runs an hour."""
+
+
+FILE_GROUP = "file_group"
+"""The column that gold is partitioned by where parts are groups of files: the group's number."""
+
+ROWS_PER_PART = 1_000_000
+"""Rows of a group of files, where the use case says nothing."""
+
+
+def file_groups(files: Sequence[tuple[str, int]], rows: int) -> dict[str, list[str]]:
+    """Files with their rows, oldest first, in groups of at most so many rows (a larger file is its own), by number.
+
+    What is appended later changes only the last group, or makes further ones.
+    """
+    groups: list[list[str]] = []
+    filled = 0
+    for name, count in files:
+        if not groups or filled + count > rows:
+            groups.append([])
+            filled = 0
+        groups[-1].append(name)
+        filled += count
+    return {f"{number:05}": names for number, names in enumerate(groups)}
+
+
+def refuse_too_many(parts: int, table: str, part_by: str, *, by_rows: bool) -> None:
+    """Raise Refused for more parts than a plan has."""
+    if parts <= MOST_PARTS:
+        return
+    many = f"of {parts:,} parts, of which a plan has at most {MOST_PARTS:,}"
+    if by_rows:
+        raise Refused(f"{table} is one {many}: raise scoring.rows_per_part")
+    raise Refused(f"{table} is one {many} (values of {part_by}): choose another scoring.part_by")
+
+
+def groups_place(plan: f.ScoringPlanned) -> str:
+    """Where it is kept which files each group of a plan has, below the lake; "" where parts are partitions."""
+    return f"parts/{plan.table}/{plan.delta_version}-{plan.rows_per_part}.json" if plan.rows_per_part else ""
 
 
 @dataclass(frozen=True, kw_only=True)

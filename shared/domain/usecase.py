@@ -43,9 +43,10 @@ class DataSpec:
     `arrives` is a pattern of container/path; `columns` gives the type of a column where the file's own look would not
     do; `delimiter` and `encoding` are a CSV's; a file of more bytes than `largest`, as it landed or unpacked, is not
     read. `schema_changes` are those that pass. `expectations` is the text of the suite ("": none); `table` is relative
-    to the lake. Where more than `quarantine_at_most_percent` of the rows are bad, the whole batch is. `every` says how
-    often data is expected, and `grace` how late it may be. A batch is one file; or all in a folder, when the file
-    `ends_with` lands there; or what the file `manifest` there names; or what lands until nothing did for `quiet`.
+    to the lake, `partition_by` "" for one without partitions. Where more than `quarantine_at_most_percent` of the rows
+    are bad, the whole batch is. `every` says how often data is expected, and `grace` how late it may be. A batch is one
+    file; or all in a folder, when the file `ends_with` lands there; or what the file `manifest` there names; or what
+    lands until nothing did for `quiet`.
     """
 
     arrives: str
@@ -136,7 +137,7 @@ class WhenDemoted(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class ScoringSpec:
     """The job that scores ("": nothing is scored), the gold table (relative to the lake), and the column whose values
-    are the parts.
+    are the parts; or, with `rows_per_part`, the column that gold has for the number of a group of silver's files.
 
     `workspaces` names the parts that are scored elsewhere than at home, by workspace; `jump` how far the
     predictions may be from those before. `every` says how often all of it is scored whatever happened, `when_demoted`
@@ -146,6 +147,7 @@ class ScoringSpec:
     job: str
     table: str
     part_by: str
+    rows_per_part: int = 0
     workspaces: Mapping[str, Sequence[str]] = field(default_factory=dict)
     jump: JumpLimits = field(default_factory=JumpLimits)
     when: ScoringWhen = ScoringWhen.PROMOTION

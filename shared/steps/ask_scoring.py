@@ -1,12 +1,13 @@
 """What a person asks of scoring: with what is in production; to end it; what is not in gold once more."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.commands import PlanScoring, PlanShard, ScorePart
 from shared.domain.facts import ScoringPlanned, ScoringRequested, ScoringResumed, ScoringSkipped
-from shared.domain.fan_out import MOST_PARTS, FanOut, fan_outs
+from shared.domain.fan_out import FanOut, fan_outs, refuse_too_many
 from shared.domain.usecase import UseCases
 from shared.errors import Refused, UnknownUseCase
 from shared.notes import Journals
@@ -66,11 +67,13 @@ class AskScoring:
         approval = self.approvals.approved(model, use_case.gate.slot)
         if approval is None:
             raise Refused(f"no version of {model} is approved for {use_case.gate.slot}: there is nothing to score with")
-        table, part_by, now = use_case.data.table, use_case.scoring.part_by, self.clock.now()
-        version = self.lake.rows(table, part_by, "").delta_version
+        table, scoring, now = use_case.data.table, use_case.scoring, self.clock.now()
+        version = self.lake.rows(table, scoring.part_by, "").delta_version
         until = scored_until(use_case.scoring.table, approval.version, ledger=self.ledger, journals=self.journals)
         since = -1 if full else until
-        parts = tuple(self.lake.parts(table, version, part_by, since)) if version >= 0 else ()
+        parts: Sequence[str] = ()
+        if version >= 0:
+            parts = self.lake.parts(table, version, scoring.part_by, since, rows=scoring.rows_per_part)
         if not parts and since >= 0:
             raise Refused(
                 f"nothing of {table} changed since version {since}, which {model} version {approval.version} scored:"
@@ -78,8 +81,7 @@ class AskScoring:
             )
         if not parts:
             raise Refused(f"{table} has no rows yet: there is nothing to score")
-        if len(parts) > MOST_PARTS:
-            raise Refused(f"{table} has {len(parts)} values of {part_by}, and a plan at most {MOST_PARTS} parts")
+        refuse_too_many(len(parts), table, scoring.part_by, by_rows=bool(scoring.rows_per_part))
         requested = ScoringRequested(
             story=identity.story_of_scoring(model, approval.version, now.isoformat()),
             at=now,
@@ -90,7 +92,7 @@ class AskScoring:
             reason=why,
             since=since,
         )
-        return ToScore(requested=requested, table=table, delta_version=version, parts=parts)
+        return ToScore(requested=requested, table=table, delta_version=version, parts=tuple(parts))
 
     def again(self, story: str, *, who: str) -> Again:
         """What is not in gold of the story's newest plan and will not come by itself: what failed for good, and of one

@@ -148,7 +148,7 @@ class DueScorings:
             return None
         now = self.lake.rows(table, scoring.part_by, "").delta_version
         since = scored_until(scoring.table, version, ledger=self.ledger, journals=self.journals)
-        if now <= since or not self.lake.parts(table, now, scoring.part_by, since):
+        if now <= since or not self.lake.parts(table, now, scoring.part_by, since, rows=scoring.rows_per_part):
             return None
         return f"version {now} of {table}", f"version {now} of {table} is new", since
 

@@ -4,9 +4,8 @@ from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.commands import PlanScoring
 from shared.domain.facts import DataCommitted, ScoringPlanned, ScoringRequested, ScoringSkipped
-from shared.domain.fan_out import MOST_PARTS, SHARD_SIZE, plan_in, shards, start_of
+from shared.domain.fan_out import SHARD_SIZE, groups_place, plan_in, refuse_too_many, shards, start_of
 from shared.domain.usecase import UseCase, UseCases
-from shared.errors import Refused
 from shared.ports import Clock, Lake, Ledger
 from shared.steps.decision import Decision
 from shared.steps.scoring_turns import Turns
@@ -61,14 +60,11 @@ def _plan(
     table, delta_version = use_case.data.table, committed.delta_version if committed else -1
     if delta_version < 0:  # a version that no arrival led to scores what is there now
         delta_version = lake.rows(table, use_case.scoring.part_by, "").delta_version
-    parts = lake.parts(table, delta_version, use_case.scoring.part_by, since)
-    if len(parts) > MOST_PARTS:
-        raise Refused(
-            f"{table} has {len(parts)} values of {use_case.scoring.part_by}, and a plan at most {MOST_PARTS} parts:"
-            " choose another scoring.part_by"
-        )
+    scoring = use_case.scoring
+    parts = lake.parts(table, delta_version, scoring.part_by, since, rows=scoring.rows_per_part)
+    refuse_too_many(len(parts), table, scoring.part_by, by_rows=bool(scoring.rows_per_part))
     cut = shards(len(parts))
-    return ScoringPlanned(
+    plan = ScoringPlanned(
         story=command.story,
         at=clock.now(),
         plan=plan_id,
@@ -76,11 +72,15 @@ def _plan(
         version=command.version,
         table=table,
         delta_version=delta_version,
-        gold=use_case.scoring.table,
-        part_by=use_case.scoring.part_by,
+        gold=scoring.table,
+        part_by=scoring.part_by,
         parts=cut or tuple(parts),
         use_case=use_case.name,
         shard_size=SHARD_SIZE if cut else 0,
         total=len(parts),
         since=since,
+        rows_per_part=scoring.rows_per_part,
     )
+    if place := groups_place(plan):  # before the plan is recorded: whoever finds the plan finds its groups
+        lake.keep_groups(place, table, delta_version, scoring.rows_per_part)
+    return plan

@@ -61,7 +61,8 @@ def _cancelled(command: PlanShard, ledger: Ledger) -> ScoringCancelled | None:
 
 def _plan(whole: ScoringPlanned, plan_id: str, story: str, shard: str, *, lake: Lake, clock: Clock) -> ScoringPlanned:
     """The same pinned versions, and the shard's share of the parts."""
-    parts = of_shard(lake.parts(whole.table, whole.delta_version, whole.part_by, whole.since), shard, whole.shard_size)
+    of_all = lake.parts(whole.table, whole.delta_version, whole.part_by, whole.since, rows=whole.rows_per_part)
+    parts = of_shard(of_all, shard, whole.shard_size)
     return replace(whole, story=story, at=clock.now(), plan=plan_id, parts=parts, shard_size=0, total=len(parts))
 
 

@@ -3,7 +3,7 @@
 from shared.domain import identity
 from shared.domain.commands import ScorePart
 from shared.domain.facts import PartStarted
-from shared.domain.fan_out import plan_in
+from shared.domain.fan_out import groups_place, plan_in
 from shared.domain.prediction import place_of
 from shared.domain.trace import traceparent
 from shared.domain.usecase import UseCases
@@ -51,6 +51,7 @@ def score_part(
         "config": use_case.folder,
         "registry": registry,
         "traceparent": traceparent(command.story),
+        "files": lake.uri(place) if (place := groups_place(plan)) else "",
         "summary": lake.uri(place_of(use_case.name, plan.plan, command.part)),
     }
     try:

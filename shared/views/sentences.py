@@ -234,9 +234,10 @@ def _planned(fact: f.ScoringPlanned) -> str:
     listed = f": {parts}" if parts else ""
     if fact.shard_size:
         listed = f", in {len(fact.parts)} shards"
+    by = f"files, of about {fact.rows_per_part:,} rows each" if fact.rows_per_part else fact.part_by
     data = f"version {fact.delta_version} of {fact.table}"
     data += f", what changed since version {fact.since}," if fact.since >= 0 else ""
-    return f"model version {fact.version} scores {data} in {many(sum(fact.counts), 'part')} by {fact.part_by}{listed}"
+    return f"model version {fact.version} scores {data} in {many(sum(fact.counts), 'part')} by {by}{listed}"
 
 
 @sentence.register

@@ -1,4 +1,6 @@
-"""A quite different use case beside the flights: a class, JSON lines, batches of several files; landing to gold."""
+"""A quite different use case beside the flights: a class, JSON lines, batches of several files, a table without
+partitions; landing to gold.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from deltalake import DeltaTable
 from local import weather
 from shared.domain import facts as f
 from shared.domain import story as stories
+from shared.domain.fan_out import FILE_GROUP
 from tests.acceptance.stacks import RunningStack, wait_for
 
 
@@ -43,7 +46,9 @@ def test_rain_is_told_from_landing_to_gold(stack: RunningStack, tmp_path: Path) 
     judged = stories.last(story, f.VersionJudged)
     assert judged is not None
     assert {one.rule for one in judged.rules} >= {"tells_rain_from_none", "right_at_every_airport"}
-    rows = DeltaTable(str(stack.home.folder / "lake/gold/rain")).to_pyarrow_table().to_pylist()
+    gold = DeltaTable(str(stack.home.folder / "lake/gold/rain"))
+    assert gold.metadata().partition_columns == [FILE_GROUP]
+    rows = gold.to_pyarrow_table().to_pylist()
     assert len(rows) == checked.rows
     assert {row["airport"] for row in rows} == {"EWR", "JFK", "LGA"}
     assert all(0 <= row["prediction"] <= 1 for row in rows if row["prediction"] is not None)

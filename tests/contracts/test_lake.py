@@ -1,5 +1,6 @@
 """Lake: Delta tables in a folder. A batch is committed exactly once, whoever asks how often."""
 
+import json
 import multiprocessing
 import shutil
 from collections.abc import Callable
@@ -163,6 +164,37 @@ def test_parts_are_those_of_the_version(lake: DeltaLake, tmp_path: Path) -> None
     second = lake.commit(batch(tmp_path, "origin,flight,tailnum\nA/B c,9,N9\n"), SPEC, "s2", 1)
     assert lake.parts("silver/flights", first.delta_version, "origin") == ["EWR", "JFK"]
     assert lake.parts("silver/flights", second.delta_version, "origin") == ["A/B c", "EWR", "JFK"]
+
+
+def test_parts_without_partitions_are_groups_of_files(lake: DeltaLake, tmp_path: Path) -> None:
+    """What is appended changes the last group or makes further ones; what is compacted changes all, and the last group
+    is told to be made again even where only others went.
+    """
+    spec = replace(SPEC, partition_by="")
+    versions = [lake.commit(batch(tmp_path), spec, f"s{number}", 1).delta_version for number in range(5)]
+    assert DeltaTable(lake.uri("silver/flights")).metadata().partition_columns == []
+    size = 3
+
+    def parts(version: int, since: int = -1, rows: int = 2 * size) -> list[str]:
+        return list(lake.parts("silver/flights", version, "file_group", since, rows=rows))
+
+    assert lake.rows("silver/flights", "file_group", "").delta_version == versions[-1]
+    assert parts(versions[4]) == ["00000", "00001", "00002"]
+    assert parts(versions[3]) == ["00000", "00001"]
+    assert parts(versions[4], versions[3]) == ["00002"]
+    assert parts(versions[4], versions[1]) == ["00001", "00002"]
+    assert parts(versions[4], versions[4]) == []
+    assert parts(versions[4], rows=1) == ["00000", "00001", "00002", "00003", "00004"]
+    lake.keep_groups("parts/x.json", "silver/flights", versions[4], 2 * size)
+    kept = json.loads((tmp_path / "lake/parts/x.json").read_text())
+    there = DeltaTable(lake.uri("silver/flights")).get_add_actions().column("path").to_pylist()
+    assert {name: len(paths) for name, paths in kept.items()} == {"00000": 2, "00001": 2, "00002": 1}
+    assert sorted(path for paths in kept.values() for path in paths) == sorted(there)
+    newest = kept["00002"][0]
+    dropped = DeltaTable(lake.uri("silver/flights"))
+    dropped.restore(versions[3])
+    assert newest not in dropped.get_add_actions().column("path").to_pylist()
+    assert parts(dropped.version(), versions[4]) == ["00001"]
 
 
 def test_rows_are_those_of_the_part_at_the_newest_version(lake: DeltaLake, tmp_path: Path) -> None:

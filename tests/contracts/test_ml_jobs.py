@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 import yaml
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 from mlflow import MlflowClient
 
 from local import flights
 from shared import usecase
 from shared.adapters.delta import DeltaLake
 from shared.adapters.mlflow import MlflowRegistry
+from shared.domain.fan_out import FILE_GROUP
 from shared.domain.prediction import place_of
 from shared.domain.trace import traceparent
 from sluice_ml.parameters import Parameters, ScoreParameters, TrainParameters
@@ -294,6 +295,45 @@ def test_a_part_made_again_changes_nothing(laptop: Laptop, scored: list[Ended]) 
     assert again.code == 0, again.output
     assert DeltaTable(laptop.gold).version() == version + 1
     assert rows(laptop.gold) == before
+
+
+def test_parts_of_a_table_without_partitions_are_its_files(laptop: Laptop, scored: list[Ended]) -> None:
+    """A row of gold for each of silver, as with partitions. Where fewer groups are left, the last takes the rest."""
+    lake = DeltaLake(str(laptop.folder / "lake"), "1GB")
+    silver, gold = lake.uri("silver/unpartitioned"), lake.uri("gold/unpartitioned")
+    write_deltalake(silver, DeltaTable(laptop.silver, version=1).to_pyarrow_table())
+    january = DeltaTable(silver).count()
+    write_deltalake(silver, DeltaTable(laptop.silver, version=2).to_pyarrow_table(), mode="append")
+
+    def score(version: int, count: int) -> list[Ended]:
+        place = f"parts/unpartitioned/{version}-{count}.json"
+        lake.keep_groups(place, "silver/unpartitioned", version, count)
+        groups = lake.parts("silver/unpartitioned", version, FILE_GROUP, rows=count)
+        changed = {"table": silver, "gold": gold, "delta_version": str(version), "partition_column": FILE_GROUP}
+        files = {**changed, "files": lake.uri(place)}
+        return laptop.run(*(scoring(laptop, group, **files, summary="") for group in groups))
+
+    ended = score(1, january)
+    assert [each.code for each in ended] == [0, 0], ended
+    assert DeltaTable(gold).metadata().partition_columns == [FILE_GROUP]
+    said = DeltaTable(gold).to_pyarrow_table()
+    assert said.num_rows == january + len(rows(laptop.silver, 2))
+    assert set(said["file_group"].to_pylist()) == {"00000", "00001"}
+    by_key = {"|".join(map(str, (*row[:5], row[9]))): row[5] for row in rows(laptop.gold)}
+    assert len(by_key) == len(rows(laptop.gold))
+    found = [value for value in said["prediction"].to_pylist() if value is not None]
+    assert set(found) <= set(by_key.values())
+    DeltaTable(silver).optimize.compact()
+    (again,) = score(DeltaTable(silver).version(), 10 * said.num_rows)
+    assert again.code == 0, again.output
+    now = DeltaTable(gold).to_pyarrow_table()
+    assert set(now["file_group"].to_pylist()) == {"00000"}
+    assert sorted(now["prediction"].to_pylist(), key=str) == sorted(said["prediction"].to_pylist(), key=str)
+    (lost,) = laptop.run(
+        scoring(laptop, "00007", table=silver, gold=gold, files=lake.uri(f"parts/unpartitioned/1-{january}.json"))
+    )
+    assert lost.code != 0
+    assert "has no group '00007'" in lost.output
 
 
 def test_bad_input_is_told_and_changes_nothing(laptop: Laptop, scored: list[Ended], client: MlflowClient) -> None:

@@ -16,11 +16,12 @@ from shared.domain.commands import PlanShard, ScorePart
 from shared.domain.verdicts import RunResult
 from shared.steps.reconcile import PARTS_AT_ONCE
 from shared.views.progress import progress_of, progress_text
+from shared.views.sentences import sentence
 from shared.views.story import story_view
 from shared.views.table import story_text
 from shared.views.terminal import Terminal
 from shared.wire.documents import encode_command
-from tests.world import AFTER, CrashAfter, World
+from tests.world import AFTER, USE_CASE, CrashAfter, World
 
 PARTS = fans.SHARDED_ABOVE + 3
 SHARDS = -(-PARTS // fans.SHARD_SIZE)
@@ -251,3 +252,35 @@ def test_too_many_parts_are_refused() -> None:
     (parked,) = world.ledger.parked()
     assert "choose another scoring.part_by" in parked.detail
     assert not [run for run in world.jobs.runs if run.job == "sluice-score"]
+
+
+def test_groups_of_files_are_planned_with_where_their_files_are_kept() -> None:
+    scoring = replace(USE_CASE.scoring, part_by=fans.FILE_GROUP, rows_per_part=2)
+    world = World(use_case=replace(USE_CASE, scoring=scoring))
+    world.land()
+    world.run()
+    second = world.land("flights/2013-02.csv", "origin,x\nLGA,1\n")
+    world.run()
+    plan = world.last(second, f.ScoringPlanned)
+    assert (plan.parts, plan.rows_per_part, plan.part_by) == (("00000", "00001"), 2, "file_group")
+    place = fans.groups_place(plan)
+    assert world.lake.groups[place] == (plan.table, plan.delta_version, 2)
+    asked = [run.parameters for run in world.jobs.runs if run.parameters.get("plan") == plan.plan]
+    assert [(one["part"], one["partition_column"], one["files"]) for one in asked] == [
+        (part, "file_group", world.lake.uri(place)) for part in plan.parts
+    ]
+    assert "2 parts by files, of about 2 rows each" in sentence(plan)
+
+
+@pytest.mark.parametrize(
+    ("files", "groups"),
+    [
+        ([], {}),
+        ([("a", 3)], {"00000": ["a"]}),
+        ([("a", 1), ("b", 1), ("c", 1)], {"00000": ["a", "b"], "00001": ["c"]}),
+        ([("a", 1), ("b", 9), ("c", 1)], {"00000": ["a"], "00001": ["b"], "00002": ["c"]}),
+        ([("a", 0), ("b", 2), ("c", 0)], {"00000": ["a", "b", "c"]}),
+    ],
+)
+def test_files_are_grouped_in_their_order(files: list[tuple[str, int]], groups: dict[str, list[str]]) -> None:
+    assert fans.file_groups(files, 2) == groups

@@ -84,6 +84,7 @@ def test_jobs_get_what_the_ml_package_expects() -> None:
         "plan": plan,
         "part": parts[0].parameters["part"],
         "partition_column": "origin",
+        "files": "",
         "table": "memory://lake/silver/flight_delays",
         "delta_version": "1",
         "gold": "memory://lake/gold/flight_delays",

@@ -174,7 +174,23 @@ def test_what_is_told_stays_short(folder: Path) -> None:
         (
             "  part_by: origin",
             "  part_by: carrier",
-            "the file: Value error, scoring.part_by is 'carrier', but the table",
+            "the file: Value error, scoring.part_by is 'carrier', but data.partition_by is 'origin'",
+        ),
+        (
+            "  part_by: origin",
+            "",
+            "the file: Value error, scoring.part_by is 'not there', but data.partition_by is 'origin'",
+        ),
+        (
+            "  part_by: origin",
+            "  part_by: origin\n  rows_per_part: 5",
+            "scoring: Value error, rows_per_part: with part_by, parts are",
+        ),
+        ("  part_by: origin", "  rows_per_part: 0", "scoring.rows_per_part"),
+        (
+            "  part_by: origin",
+            "  workspaces: {west: [EWR]}",
+            "scoring: Value error, workspaces: parts have names only with part_by",
         ),
     ],
 )
@@ -496,3 +512,12 @@ def test_type_that_no_test_holds_is_told(folder: Path) -> None:
     suite = {"expectations": [{"type": "expect_column_stdev_to_be_between", "kwargs": {"column": "distance"}}]}
     (folder / "expectations.json").write_text(json.dumps(suite))
     assert "expect_column_stdev_to_be_between runs as" in use_case_line(usecase.load_one(folder))["warnings"][0]
+
+
+def test_without_partitions_parts_are_groups_of_files(folder: Path) -> None:
+    file = folder / "usecase.yml"
+    text = file.read_text().replace("  partition_by: origin\n", "").replace("  part_by: origin\n", "")
+    file.write_text(text)
+    one = usecase.load_one(folder)
+    assert one.data.partition_by == ""
+    assert (one.scoring.part_by, one.scoring.rows_per_part) == ("file_group", 1_000_000)

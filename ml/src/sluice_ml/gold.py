@@ -23,14 +23,14 @@ CONFLICTS: Final = (
 """What Spark says, when another writer was faster."""
 
 
-def replace_part(rows: DataFrame, gold: str, *, column: str, part: str) -> int:
-    """Make the rows the whole of the part; returns how many attempts it took.
+def replace_part(rows: DataFrame, gold: str, *, column: str, part: str, and_after: bool = False) -> int:
+    """Make the rows the whole of the part, or of it `and_after`, of all that follow; returns how many attempts it took.
 
     Writers of other parts get in each other's way: Sail refuses the later of two commits whatever they touch,
     Databricks where they overlap, and both when the table is made. Replacing is the same however often it is done, so
     the later tries again; after twenty attempts it raises what Spark raised.
     """
-    predicate = f"`{column}` = {_literal(part)}"
+    predicate = f"`{column}` {'>=' if and_after else '='} {_literal(part)}"
     for attempt in range(1, ATTEMPTS + 1):
         try:
             # replaceWhere wants a table; it is made with the same columns, and no rows.

@@ -8,7 +8,7 @@ from typing import NoReturn, Self
 
 from sluice_ml.errors import BadInput
 
-MAY_BE_EMPTY = {"champion_version", "job_run_id", "registry", "summary", "traceparent"}
+MAY_BE_EMPTY = {"champion_version", "job_run_id", "files", "registry", "summary", "traceparent"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -87,7 +87,11 @@ class ScoreParameters(Parameters):
 
     plan: str = field(metadata={"help": "the scoring plan that this part is of"})
     part: str = field(metadata={"help": "the value of the partition column that makes the part"})
-    partition_column: str = field(metadata={"help": "the column whose values are the parts"})
+    partition_column: str = field(metadata={"help": "the column of gold whose values are the parts"})
+    files: str = field(
+        default="",
+        metadata={"help": "where it is kept which files each part is; empty: parts are values"},
+    )
     gold: str = field(metadata={"help": "address of the gold table"})
     model_version: str = field(metadata={"help": "the version of the registered model to score with"})
     registry: str = field(default="", metadata={"help": "address of a remote registry; empty: the workspace's own"})

@@ -32,7 +32,13 @@ def score(parameters: ScoreParameters) -> None:
         files = tracking.fetch(parameters.model, parameters.model_version, folder)
         rows = scored(parameters, files, key)
         fetched = time.perf_counter()
-        attempts = gold.replace_part(rows, parameters.gold, column=parameters.partition_column, part=parameters.part)
+        attempts = gold.replace_part(
+            rows,
+            parameters.gold,
+            column=parameters.partition_column,
+            part=parameters.part,
+            and_after=loaders.is_last_group(rows.sparkSession, parameters.files, parameters.part),
+        )
     replaced = time.perf_counter()
     if parameters.summary:
         written = gold.read_part(rows.sparkSession, parameters.gold, parameters.partition_column, parameters.part)
@@ -54,11 +60,15 @@ def scored(parameters: ScoreParameters, files: str, key: list[str]) -> DataFrame
     model = Model.load(files)
     inputs = schemas.of_model(model, name)
     silver = loaders.read(table, version)
+    of_rows = [] if parameters.files else [column]
     loaders.demand(
-        silver, [column, *key], table=table, version=version, wanted_by="the key in training.yml, or the part,"
+        silver, [*of_rows, *key], table=table, version=version, wanted_by="the key in training.yml, or the part,"
     )
     loaders.demand(silver, inputs, table=table, version=version, wanted_by=name)
-    part = silver.where(f.col(column) == parameters.part)
+    if parameters.files:
+        part = loaders.group(silver, table, parameters.files, parameters.part)
+    else:
+        part = silver.where(f.col(column) == parameters.part)
     if part.isEmpty():
         raise BadInput(f"table {table} at version {version} has no rows where {column} is {parameters.part!r}")
     predict = prediction(silver.sparkSession, files, model, inputs)
@@ -68,7 +78,7 @@ def scored(parameters: ScoreParameters, files: str, key: list[str]) -> DataFrame
         f.lit(parameters.model_version).alias("model_version"),
         f.lit(version).cast("long").alias("delta_version"),
         f.lit(parameters.story).alias("story"),
-        column,
+        f.lit(parameters.part).alias(column) if parameters.files else column,
     )
 
 
