@@ -4,7 +4,6 @@ Great Expectations counts with these conditions, so what is sorted out is what w
 subquery that has no place in a list of columns: here by groups, of which only those of several rows are kept in memory.
 """
 
-import json
 import logging
 import tempfile
 import threading
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.adapters import great_expectations as engine
 from shared.adapters import tables
+from shared.adapters.expectation_results import asked, named_columns, suite_of
 from shared.adapters.tables import identifier, quoted
 from shared.domain.quality import CheckReport, ExpectationOutcome
 from shared.domain.usecase import DataSpec
@@ -107,10 +107,9 @@ def _conditions(
     execution = batch.datasource.get_execution_engine()
     execution.batch_manager.load_batch_list(batch_list=[batch])
     found: dict[tuple[str, str, str], str] = {}
-    for each in json.loads(spec.expectations)["expectations"]:
-        kwargs = each.get("kwargs") or {}
-        name = (each["type"], ", ".join(engine.named_columns(kwargs)), engine.asked({**each, "kwargs": kwargs}))
-        sql = _condition(execution, each["type"], kwargs) if name in wanted else ""
+    for each in suite_of(spec.expectations):
+        name = (each["type"], ", ".join(named_columns(each["kwargs"])), asked(each))
+        sql = _condition(execution, each["type"], each["kwargs"]) if name in wanted else ""
         if sql:
             found[name] = sql
     return found

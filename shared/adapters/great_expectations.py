@@ -1,6 +1,5 @@
 """Great Expectations' own SQL engine over DuckDB: the suite as its owners wrote it, in bounded memory."""
 
-import json
 import logging
 import os
 import tempfile
@@ -8,40 +7,16 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters import schema_changes, tables
-from shared.domain import identity
+from shared.adapters.expectation_results import PLACE, Results, absent, report, suite_of, unreadable
 from shared.domain.quality import CheckReport, ExpectationOutcome
 from shared.domain.usecase import DataSpec
-from shared.domain.verdicts import Severity, Verdict
 from shared.errors import Malformed, Unreachable
 
 if TYPE_CHECKING:
     import duckdb
-
-SEVERITIES = {"critical": Severity.BLOCKING, "warning": Severity.WARNING, "info": Severity.WARNING}
-"""Great Expectations' severities, and whether each stops."""
-
-_COLUMNS_EXIST = (
-    "expect_column_to_exist",
-    "expect_table_columns_to_match_set",
-    "expect_table_columns_to_match_ordered_list",
-)
-_COLUMNS = ("column", "column_A", "column_B")
-
-_READABLE = ExpectationOutcome(
-    expectation="readable",
-    column="",
-    severity=Severity.BLOCKING,
-    verdict=Verdict.PASSED,
-    asked="the batch can be read",
-)
-"""All that is asked where there is no suite."""
-
-SHOWN = 3
-"""So many of the values that break an expectation are named."""
 
 
 class GreatExpectations:
@@ -61,9 +36,7 @@ class GreatExpectations:
                 raise Unreachable(f"{file.name}: {error}") from error
             except (duckdb.Error, Malformed) as error:
                 too_little = "CHECK_MEMORY_LIMIT is too little: " * isinstance(error, duckdb.OutOfMemoryException)
-                said = too_little + _first_line(error)
-                unreadable = _stopped("readable", f"{file.name} can be read", said, Verdict.ERROR)
-                return CheckReport(suite=identity.fingerprint(spec.expectations), rows=0, expectations=(unreadable,))
+                return unreadable(spec.expectations, file.name, too_little + _first_line(error))
             return judge(db, spec.expectations, file.name, schema_changes.changes(db, spec, known or {}))
 
 
@@ -73,33 +46,23 @@ def judge(
     """Judge the view `batch` by the suite's text; `name` is what the batch is called, `also` what else was found."""
     columns = list(schema_changes.columns_of(db))
     (rows,) = db.sql(f"SELECT count(*) FROM {tables.VIEW}").fetchone() or (0,)
+    found = Results(rows=rows, columns=columns)
     try:
-        outcomes = _validate(db, json.loads(expectations)["expectations"], columns) if expectations else [_READABLE]
+        found = _validate(db, found, suite_of(expectations)) if expectations else found
     except Exception as error:  # noqa: BLE001 - whatever it raises, nobody can say the data is good
-        outcomes = [_stopped("suite", "the suite can be run", repr(error), Verdict.MISCONFIGURED)]
-    if not rows:  # every expectation about values holds for none
-        outcomes.append(_stopped("not_empty", f"{name} has rows", "it has none", Verdict.FAILED))
-    return CheckReport(suite=identity.fingerprint(expectations), rows=rows, expectations=(*outcomes, *also))
+        found = replace(found, fell=repr(error))
+    return report(found, expectations, name, also)
 
 
-def _validate(
-    db: "duckdb.DuckDBPyConnection", suite: list[dict[str, Any]], columns: list[str]
-) -> list[ExpectationOutcome]:
-    """Each expectation's outcome. One about a column that is not there is not run: Great Expectations would fall over
-    it. Where the suite also demands the column, its absence is the data's fault, else the suite's.
-    """
+def _validate(db: "duckdb.DuckDBPyConnection", found: Results, suite: list[dict[str, Any]]) -> Results:
+    """What was found with each expectation's result, or why it could not be asked."""
     gx = load()
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    suite = [{**each, "kwargs": each.get("kwargs") or {}} for each in suite]
-    demanded = _demanded_columns(suite)
-    outcomes: list[ExpectationOutcome] = []
     runnable: list[Any] = []
-    for each in suite:
-        absent = [name for name in named_columns(each["kwargs"]) if name not in columns]
-        if absent and each["type"] not in _COLUMNS_EXIST:
-            verdict = Verdict.FAILED if set(absent) <= demanded else Verdict.MISCONFIGURED
-            outcomes.append(_outcome(each, verdict, f"column {', '.join(absent)} is missing", None))
+    refused: dict[int, str] = {}
+    for place, each in enumerate(suite):
+        if absent(each, found.columns):
             continue
         try:
             runnable.append(
@@ -107,12 +70,12 @@ def _validate(
                     type=each["type"],
                     kwargs=each["kwargs"],
                     severity=each.get("severity", "critical"),
-                    meta={"position": len(runnable)},
+                    meta={PLACE: place},
                 ).to_domain_obj()
             )
         except Exception as error:  # noqa: BLE001 - whatever it raises, the suite is wrong, and says how
-            detail = _text(" ".join(str(error).split()))
-            outcomes.append(_stopped(each["type"], asked(each), detail, Verdict.MISCONFIGURED))
+            refused[place] = " ".join(str(error).split())
+    counted: list[Any] = []
     if runnable:
         batch = batch_of(gx, db)
         counted = _run(gx, batch, runnable, shown=0)
@@ -120,119 +83,14 @@ def _validate(
         if again:  # samples of values cost a scan each: only where something is to be shown
             shown = _run(gx, batch, [runnable[position] for position in again], shown=20)
             counted = [shown[again.index(at)] if at in again else one for at, one in enumerate(counted)]
-        outcomes += [_of_result(one) for one in counted]
-    return outcomes
+    return replace(found, results=[one.to_json_dict() for one in counted], refused=refused)
 
 
 def _run(gx: Any, batch: Any, expectations: list[Any], *, shown: int) -> list[Any]:
     """Their results, in their order, with at most so many of the values that break each."""
     suite = gx.ExpectationSuite(name="suite", expectations=expectations)
     results = batch.validate(suite, result_format={"result_format": "BASIC", "partial_unexpected_count": shown}).results
-    return sorted(results, key=lambda one: one.expectation_config.meta["position"])
-
-
-def named_columns(kwargs: dict[str, Any]) -> list[str]:
-    """The columns that an expectation names."""
-    return [str(name) for name in (*map(kwargs.get, _COLUMNS), *kwargs.get("column_list", [])) if name]
-
-
-def _demanded_columns(expectations: list[dict[str, Any]]) -> set[str]:
-    demanded: set[str] = set()
-    for each in expectations:
-        if each["type"] in _COLUMNS_EXIST:
-            kwargs = each["kwargs"]
-            demanded |= {kwargs.get("column", ""), *kwargs.get("column_set", []), *kwargs.get("column_list", [])}
-    return demanded - {""}
-
-
-def _of_result(result: Any) -> ExpectationOutcome:
-    each = {**result.expectation_config.to_json_dict()}
-    raised = _raised(result.exception_info)
-    if raised:
-        verdict = Verdict.ERROR if "Out of Memory" in raised else Verdict.MISCONFIGURED
-        return _outcome(each, verdict, raised, None)
-    found = result.result or {}
-    unexpected = found.get("unexpected_count")
-    detail = ""
-    if not result.success:
-        detail = _found(found) if unexpected is None else f"{unexpected} of {found.get('element_count')} rows are not"
-        sample = list(dict.fromkeys(_value(one) for one in found.get("partial_unexpected_list", [])))[:SHOWN]
-        if unexpected is not None and sample:
-            detail += f", such as {'; '.join(sample)}"
-    verdict = Verdict.PASSED if result.success else Verdict.FAILED
-    return replace(_outcome(each, verdict, detail, unexpected), observed=_text(found.get("observed_value", "")))
-
-
-def _found(result: dict[str, Any]) -> str:
-    """What was found where the expectation is about the whole table."""
-    mismatched = (result.get("details") or {}).get("mismatched")
-    if isinstance(mismatched, dict):  # of columns
-        return ", ".join(f"{how} {_text(names)}" for how, names in sorted(mismatched.items()) if names)
-    observed = result.get("observed_value", result.get("details"))
-    return f"found {_text(observed)}" if observed not in (None, "", {}) else "it is not"
-
-
-def _value(value: object) -> str:
-    """A value that breaks an expectation, or those of several columns."""
-    return _text(list(value.values()) if isinstance(value, dict) else value)
-
-
-def _raised(exception_info: Any) -> str:
-    """What the engine fell over, or "". It is flat for one metric and nested for several."""
-    infos = [exception_info] if "raised_exception" in exception_info else list(exception_info.values())
-    return next((str(one["exception_message"]).splitlines()[0] for one in infos if one.get("raised_exception")), "")
-
-
-def _outcome(each: dict[str, Any], verdict: Verdict, detail: str, unexpected: int | None) -> ExpectationOutcome:
-    kwargs = {key: value for key, value in each["kwargs"].items() if key != "batch_id"}
-    return ExpectationOutcome(
-        expectation=each["type"],
-        column=", ".join(named_columns(kwargs)),
-        severity=SEVERITIES.get(str(each.get("severity", "critical")), Severity.BLOCKING),
-        verdict=verdict,
-        asked=asked({**each, "kwargs": kwargs}),
-        unexpected=unexpected,
-        detail=detail,
-    )
-
-
-def _stopped(expectation: str, asked: str, detail: str, verdict: Verdict) -> ExpectationOutcome:
-    return ExpectationOutcome(
-        expectation=expectation,
-        column="",
-        severity=Severity.BLOCKING,
-        verdict=verdict,
-        asked=asked,
-        detail=detail,
-    )
-
-
-def asked(each: dict[str, Any]) -> str:
-    """The expectation as Great Expectations itself words it; by its name where it cannot."""
-    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-    from great_expectations.expectations.registry import get_renderer_impl
-
-    try:
-        (_, render) = get_renderer_impl(each["type"], "renderer.prescriptive") or ("", None)
-        configuration = ExpectationConfiguration(type=each["type"], kwargs=each["kwargs"])
-        rendered: Any = render and render(
-            configuration=configuration, runtime_configuration={"include_column_name": True}
-        )
-        text = rendered[0].string_template
-        words = Template(text["template"]).safe_substitute(text["params"])
-    except Exception:  # noqa: BLE001 - it renders only what it can also run
-        columns = ", ".join(named_columns(each["kwargs"]))
-        words = f"{columns} {each['type'].removeprefix('expect_').replace('_', ' ')}"
-    return _text(words.strip().rstrip(".").replace(".0 ", " ").removesuffix(".0"))
-
-
-def _text(value: object) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list | tuple | set) else str(value)
-    return text if len(text) <= 120 else text[:117] + "..."
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    return sorted(results, key=lambda one: one.expectation_config.meta[PLACE])
 
 
 def load() -> Any:
@@ -273,3 +131,7 @@ def _register_dialect() -> None:
     from sqlalchemy.dialects import registry
 
     registry.register("duckdb.autocommit", "shared.adapters.duckdb_dialect", "AutocommitDialect")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
