@@ -57,6 +57,7 @@ class DataSection(Section):
     encoding: str = "utf-8"
     batch: BatchSection | None = None
     largest_mb: int = Field(default=LARGEST >> 20, ge=1)
+    check_job: str | None = Field(default=None, min_length=1)
     schema_changes: list[SchemaChange] = Field(default_factory=list)
     expectations: str | None = "expectations.json"
     table: TablePath
@@ -103,6 +104,7 @@ class DataSection(Section):
             manifest=(self.batch and self.batch.manifest) or "",
             quiet=span_of(self.batch.quiet) if self.batch and self.batch.quiet else None,
             largest=self.largest_mb << 20,
+            check_job=self.check_job or "",
             schema_changes=frozenset(self.schema_changes),
             expectations=suite,
             table=self.table,

@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from shared.adapters import schema_changes, tables
+from shared.adapters.lake_documents import newest_in
 from shared.adapters.storage import LAPTOP, Storage, reachable
 from shared.domain import identity
 from shared.domain.fan_out import file_groups
@@ -63,10 +65,10 @@ class DeltaLake:
         with tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
             tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
             schema = RecordBatchReader.from_stream(db.sql(f"FROM {tables.VIEW}")).schema
-            table = self._open_or_create(spec, schema)
+            table = self.open_or_create(spec, schema)
             done = table.transaction_version(application)
             if done is not None and done >= generation:
-                return self._committed_before(spec.table, story)
+                return self.committed_before(spec.table, story)
             rows = db.sql(f"SELECT count(*) FROM {tables.VIEW}").fetchone()
             counted = int(rows[0]) if rows else 0
             try:
@@ -98,14 +100,25 @@ class DeltaLake:
             except OSError as error:  # of the object store
                 raise Unreachable(f"{spec.table}: {error}") from error
             # Others may have appended since: which version is this story's is in the log, not in the newest number.
-            return self._committed_before(spec.table, story)
+            return self.committed_before(spec.table, story)
 
-    def columns(self, table: str) -> Mapping[str, str]:
+    def files(self, table: str) -> Sequence[str]:
+        """The paths of the table's files now, below it; none where there is no table."""
+        opened = self.opened(table)
+        return [unquote(path) for path in _actions(opened).column("path").to_pylist()] if opened else []
+
+    def opened(self, table: str) -> "DeltaTable | None":
+        """The table's newest version; None where there is no table."""
         from deltalake.exceptions import TableNotFoundError
 
         try:
-            opened = self._open(table)
+            return self._open(table)
         except TableNotFoundError:
+            return None
+
+    def columns(self, table: str) -> Mapping[str, str]:
+        opened = self.opened(table)
+        if opened is None:
             return {}
         with tables.connect(self._memory_limit) as db:
             return columns_of_table(db, opened)
@@ -117,31 +130,32 @@ class DeltaLake:
         with reachable(table):
             return DeltaTable(uri, version=delta_version, storage_options=self._storage.delta_options(uri))
 
-    def _open_or_create(self, spec: DataSpec, schema: Any) -> "DeltaTable":
-        from deltalake import DeltaTable
-        from deltalake.exceptions import DeltaError, TableNotFoundError
+    def open_or_create(self, spec: DataSpec, schema: Any) -> "DeltaTable":
+        """The silver table. Raises Conflict while somebody else makes it, Poison for a type that Delta lacks."""
+        return self.opened(spec.table) or self.create(spec.table, schema, spec.partition_by)
 
-        try:
-            return self._open(spec.table)
-        except TableNotFoundError:
-            pass
-        uri = self.uri(spec.table)
+    def create(self, table: str, schema: Any, partition_by: str = "") -> "DeltaTable":
+        """A table without rows, where there is none yet. Raises Conflict, Poison."""
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+
+        uri = self.uri(table)
         try:
             return DeltaTable.create(
                 uri,
                 schema=schema,
                 mode="ignore",
-                partition_by=[spec.partition_by] if spec.partition_by else None,
+                partition_by=[partition_by] if partition_by else None,
                 storage_options=self._storage.delta_options(uri),
             )
         except DeltaError as error:
-            raise Conflict(f"{spec.table} is being created by somebody else: {error}") from error
+            raise Conflict(f"{table} is being created by somebody else: {error}") from error
         except Exception as error:  # what it says of a column's type is a bare Exception
             if "Schema error" not in str(error):
                 raise
-            raise Poison(f"{spec.table}: {error}: give the column another type in data.columns") from error
+            raise Poison(f"{table}: {error}: give the column another type in data.columns") from error
 
-    def _committed_before(self, table: str, story: str) -> Commit:
+    def committed_before(self, table: str, story: str) -> Commit:
         """The story's commit. `history` numbers what it finds downwards from a version that it read before: when others
         commit meanwhile its numbers are too low, so the transaction, exact at every version, has the last word.
         """
@@ -207,10 +221,9 @@ class DeltaLake:
     def summary(self, place: str) -> Summary | None:
         filesystem, path = self._storage.filesystem(self.uri(place))
         try:
-            with reachable(place):  # Spark makes a folder of it, with marks of its own
-                files = [each for each in filesystem.ls(path, detail=True) if _is_written(each)]
-                newest = max(files, key=lambda each: str(each.get("mtime") or each.get("last_modified")))
-                return decode_summary(filesystem.read_block(newest["name"], 0, LARGEST + 1))
+            with reachable(place):
+                newest = newest_in(filesystem, path)
+                return decode_summary(filesystem.read_block(newest, 0, LARGEST + 1)) if newest else None
         except (FileNotFoundError, ValueError, Malformed):
             return None
 
@@ -238,12 +251,6 @@ def columns_of_table(db: "duckdb.DuckDBPyConnection", table: "DeltaTable") -> Ma
     none = RecordBatchReader.from_batches(table.schema().to_arrow(), [])
     db.register("of_table", none)
     return schema_changes.columns_of(db, "of_table")
-
-
-def _is_written(entry: Mapping[str, Any]) -> bool:
-    """Is it a file of Spark's with something in it?"""
-    name = str(entry["name"]).rpartition("/")[2]
-    return bool(entry["type"] == "file" and entry.get("size") and not name.startswith(("_", ".")))
 
 
 def _groups(actions: Any, rows: int) -> Mapping[str, Sequence[str]]:

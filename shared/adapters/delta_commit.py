@@ -29,6 +29,15 @@ class Added:
     partition: Mapping[str, str | None]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Commit:
+    """What a commit of the table at that address added; `types` are DuckDB's, of its partition columns."""
+
+    address: str
+    added: "Sequence[Added]"
+    types: Mapping[str, str]
+
+
 def added(log: bytes, name: str) -> "Sequence[Added]":
     """The files of rows that are new. Raises Malformed for what is no commit, Refused for one that takes rows away."""
     found: list[Added] = []

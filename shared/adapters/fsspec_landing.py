@@ -79,21 +79,53 @@ class FsspecLanding:
     def fetch_commit(self, url: str, etag: str, largest: int) -> Iterator[Path | None]:
         log = self._relative(url)
         table = log.parent.parent
-        with self.fetch(url, etag, delta_commit.LARGEST_LOG) as found, tempfile.TemporaryDirectory() as folder:
-            if found is None:
-                yield None
-                return
-            added = delta_commit.added(found.read_bytes(), str(log))
-            if sum(one.size for one in added) > largest:
-                raise TooLarge(f"{log} has more than {largest >> 20:,} MB (data.largest_mb)")
-            types = self._types(table, int(log.stem)) if any(one.partition for one in added) else {}
+        found = self.commit(url, etag)
+        if found is None:
+            yield None
+            return
+        if sum(one.size for one in found.added) > largest:
+            raise TooLarge(f"{log} has more than {largest >> 20:,} MB (data.largest_mb)")
+        with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / f"{table.name}-{int(log.stem)}"
             target.mkdir()
-            for number, one in enumerate(added):
+            for number, one in enumerate(found.added):
                 copy = Path(folder) / "copy.parquet"
                 self._copy(table / one.path, "", copy, largest)
-                delta_commit.with_partition(copy, one, types, target / f"{number:04}.parquet")
-            yield target if added else None
+                delta_commit.with_partition(copy, one, found.types, target / f"{number:04}.parquet")
+            yield target if found.added else None
+
+    def commit(self, url: str, etag: str) -> delta_commit.Commit | None:
+        """What a commit of a Delta table added; None where it is not there any more. Raises Refused, Malformed."""
+        log = self._relative(url)
+        table = log.parent.parent
+        with self.fetch(url, etag, delta_commit.LARGEST_LOG) as found:
+            if found is None:
+                return None
+            added = delta_commit.added(found.read_bytes(), str(log))
+        named = {name for one in added for name in one.partition}
+        types = self._types(table, int(log.stem)) if named else {}
+        return delta_commit.Commit(
+            address=f"{self._root}/{table}",
+            added=added,
+            types={name: kind for name, kind in types.items() if name in named},
+        )
+
+    def address(self, url: str) -> str:
+        """The file as jobs read it. Raises Refused."""
+        return f"{self._root}/{self._relative(url)}"
+
+    def head(self, url: str, etag: str, size: int) -> bytes | None:
+        """The first bytes of the file at that ETag; None where it is not there any more. Raises Refused."""
+        relative = self._relative(url)
+        filesystem, root = self._storage.filesystem(self._root)
+        source = f"{root}/{relative}"
+        self._stay(filesystem, root, relative)
+        try:
+            with reachable(source):
+                found: bytes = filesystem.read_block(source, 0, size)
+                return found if not etag or etag_of(filesystem.info(source)) == etag else None
+        except FileNotFoundError:
+            return None
 
     def _types(self, table: PurePosixPath, version: int) -> Mapping[str, str]:
         """Of the table's columns, as DuckDB names them."""
@@ -116,12 +148,17 @@ class FsspecLanding:
             raise Refused(f"{url} leads out of the landing area")
         return relative
 
+    def _stay(self, filesystem: Any, root: str, relative: PurePosixPath) -> None:
+        """Raise Refused for a link that leads out of the landing area."""
+        inside = Path(root).resolve()
+        if "file" in filesystem.protocol and not Path(f"{root}/{relative}").resolve().is_relative_to(inside):
+            raise Refused(f"{relative} is a link that leads out of the landing area")
+
     def _copy(self, relative: PurePosixPath, etag: str, target: Path, largest: int) -> bool:
         """Copy the file, where it is there at that ETag before and after; "" is any. Raises Refused, TooLarge."""
         filesystem, root = self._storage.filesystem(self._root)
         source = f"{root}/{relative}"
-        if "file" in filesystem.protocol and not Path(source).resolve().is_relative_to(Path(root).resolve()):
-            raise Refused(f"{relative} is a link that leads out of the landing area")
+        self._stay(filesystem, root, relative)
         try:
             with reachable(source):
                 seen = filesystem.info(source)

@@ -12,6 +12,8 @@ from shared.errors import Malformed, TooLarge
 
 _GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 20
+_LONGEST = 32 << 20
+"""Bytes of a beginning, unpacked."""
 
 
 def plain(file: Path, spec: DataSpec, folder: Path) -> Sequence[Path]:
@@ -26,6 +28,24 @@ def plain(file: Path, spec: DataSpec, folder: Path) -> Sequence[Path]:
         found.append(_plain(one, spec, folder / f"plain-{number}", left))
         left -= found[-1].stat().st_size
     return found
+
+
+def beginning(head: bytes, spec: DataSpec, name: str) -> bytes:
+    """Of the first bytes of a file whole lines in UTF-8, for who wants to know its columns; all of it, where a line is
+    longer. Raises Malformed.
+    """
+    if spec.format not in {Format.CSV, Format.JSON_LINES}:
+        return b""
+    try:
+        plain_head = zlib.decompressobj(wbits=31).decompress(head, _LONGEST) if head.startswith(_GZIP) else head
+    except zlib.error as error:
+        raise Malformed(f"{name} is no whole gzip file: {error}") from error
+    text = codecs.getincrementaldecoder(spec.encoding)(errors="replace").decode(plain_head)
+    end = len(text)
+    while (end := text.rfind("\n", 0, end)) > 0:
+        if spec.format is not Format.CSV or text.count('"', 0, end) % 2 == 0:  # else the line goes on in a value
+            return text[: end + 1].encode()
+    return text.encode()
 
 
 def _plain(file: Path, spec: DataSpec, target: Path, left: int) -> Path:

@@ -1,6 +1,7 @@
 """A batch's columns beside those of its table, column by column, and the batch as the table takes it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shared.adapters.tables import VIEW, identifier
@@ -19,12 +20,20 @@ def columns_of(db: "duckdb.DuckDBPyConnection", relation: str = VIEW) -> dict[st
 
 
 def changes(db: "duckdb.DuckDBPyConnection", spec: DataSpec, known: Mapping[str, str]) -> Iterator[ExpectationOutcome]:
-    """Each column of the view `batch` that is not as the table's, `known`, is: a warning where the use case lets that
-    pass, else it stops the batch. A column without a value is of any type. None where there is no table yet.
+    """Those of the view `batch`."""
+    return changes_of(columns_of(db), spec, known, partial(_converted, db))
+
+
+def changes_of(
+    found: Mapping[str, str], spec: DataSpec, known: Mapping[str, str], converted: Callable[[str, str], tuple[int, int]]
+) -> Iterator[ExpectationOutcome]:
+    """Each column that is not as the table's, `known`, is: a warning where the use case lets that pass, else it stops
+    the batch. A column without a value is of any type. None where there is no table yet.
+
+    `converted` counts the values of a column, and those of them that are none of a type.
     """
     if not known:
         return
-    found = columns_of(db)
     for name in [each for each in found if each not in known]:
         detail = f"the batch has it, as {found[name]}"
         yield _outcome(SchemaChange.ADDED, name, f"{spec.table} has no column {name}", detail, spec)
@@ -33,7 +42,7 @@ def changes(db: "duckdb.DuckDBPyConnection", spec: DataSpec, known: Mapping[str,
             detail = "the batch has none"
             yield _outcome(SchemaChange.MISSING, name, f"column {name} is there, as in {spec.table}", detail, spec)
         elif not fits(found[name], kind):
-            values, lost = _converted(db, name, kind)
+            values, lost = converted(name, kind)
             if values:
                 asked = f"column {name} is {kind}, as in {spec.table}"
                 detail = f"it is {found[name]}" + (f"; {lost:,} of its values are no {kind}" if lost else "")
@@ -58,6 +67,24 @@ def as_table(db: "duckdb.DuckDBPyConnection", spec: DataSpec, known: Mapping[str
     if SchemaChange.MISSING in allowed:
         selected += [f"NULL::{kind} AS {identifier(name)}" for name, kind in known.items() if name not in found]
     return f"FROM {VIEW} SELECT {', '.join(selected)}"
+
+
+def unfit(
+    found: Mapping[str, str], known: Mapping[str, str], counted: Mapping[str, tuple[int, int]], spec: DataSpec
+) -> str:
+    """Why a batch of these columns is no part of a table of those, "" where it is: what `as_table` leaves to Delta.
+
+    `counted` says of columns of another type how many values they have, and how many of them are lost by it.
+    """
+    if missing := [name for name in known if name not in found and SchemaChange.MISSING not in spec.schema_changes]:
+        return f"it has no column {missing[0]}"
+    if added := [name for name in found if name not in known and SchemaChange.ADDED not in spec.schema_changes]:
+        return f"it has a column {added[0]}"
+    for name, (values, lost) in counted.items():
+        passes = SchemaChange.TYPE_CHANGED in spec.schema_changes or fits(found[name], known[name]) or not values
+        if not passes or lost:
+            return f"{name} is {found[name]}, and not {known[name]}"
+    return ""
 
 
 def _converted(db: "duckdb.DuckDBPyConnection", name: str, kind: str) -> tuple[int, int]:

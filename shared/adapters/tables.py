@@ -64,7 +64,16 @@ def to_parquet(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, targ
     if file.name.endswith(PREPARED):
         db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS FROM read_parquet({quoted(str(file))})")
         return
-    source = _listed(landed_file.plain(file, spec, target.parent))
+    select = selected(db, landed_file.plain(file, spec, target.parent), spec)
+    if spec.format in {Format.CSV, Format.JSON_LINES}:
+        db.execute(f"COPY ({select}) TO {quoted(str(target))} (FORMAT parquet)")
+        select = f"FROM read_parquet({quoted(str(target))})"
+    db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS {select}")
+
+
+def selected(db: "duckdb.DuckDBPyConnection", files: Sequence[Path], spec: DataSpec) -> str:
+    """The files, neither packed nor in another encoding, as a query with the use case's types."""
+    source = _listed(files)
     if spec.format is Format.CSV:
         rows = _csv(db, source, spec)
     elif spec.format is Format.JSON_LINES:
@@ -73,11 +82,7 @@ def to_parquet(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, targ
         rows = f"SELECT * FROM read_parquet({source}, union_by_name = true)"
     kinds = {str(name): str(kind) for name, kind, *_ in db.sql(f"DESCRIBE {rows}").fetchall()}
     columns = ", ".join(_column(name, kind, spec) for name, kind in kinds.items())
-    select = f"SELECT {columns} FROM ({rows})"
-    if spec.format in {Format.CSV, Format.JSON_LINES}:
-        db.execute(f"COPY ({select}) TO {quoted(str(target))} (FORMAT parquet)")
-        select = f"FROM read_parquet({quoted(str(target))})"
-    db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS {select}")
+    return f"SELECT {columns} FROM ({rows})"
 
 
 def _listed(files: Sequence[Path]) -> str:

@@ -10,7 +10,7 @@ from shared.domain.batch import LandedFile
 from shared.domain.drift import Drift, DriftFinding, Then
 from shared.domain.policy import RuleOutcome
 from shared.domain.prediction import Summary
-from shared.domain.quality import CheckReport, ExpectationOutcome
+from shared.domain.quality import CheckReport, CheckStep, ExpectationOutcome
 from shared.domain.verdicts import RunResult, Verdict
 
 _EXAMPLE_STORY = "0123456789abcdef"
@@ -92,6 +92,72 @@ class BatchAssembled(Fact):
     @classmethod
     def example(cls) -> Self:
         return cls(story=_EXAMPLE_STORY, at=_EXAMPLE_TIME, files=(LandedFile.example(),))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckRunStarted(Fact):
+    """A Databricks run looks into a batch that is too large for here, or keeps what failed of it apart; `reason` is why
+    it is not done here.
+    """
+
+    generation: int
+    step: CheckStep
+    attempt: int
+    workspace: str
+    job_run_id: int
+    reason: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, str(self.generation), self.step, str(self.attempt))
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return (str(self.job_run_id),)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            generation=1,
+            step=CheckStep.CHECK,
+            attempt=1,
+            workspace="ws1",
+            job_run_id=1000,
+            reason="flights/2013-01.csv makes more than 10,240 MB (data.largest_mb)",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckRunFinished(Fact):
+    """That run ended. `lost` means that its driver died with it, so the next attempt runs again."""
+
+    generation: int
+    step: CheckStep
+    attempt: int
+    job_run_id: int
+    result: RunResult
+    message: str
+    final: bool
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, str(self.generation), self.step, str(self.attempt))
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            generation=1,
+            step=CheckStep.CHECK,
+            attempt=1,
+            job_run_id=1000,
+            result=RunResult.SUCCEEDED,
+            message="",
+            final=True,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1360,6 +1426,8 @@ KINDS: dict[str, type[Fact]] = {
     for kind in (
         DataArrived,
         BatchAssembled,
+        CheckRunStarted,
+        CheckRunFinished,
         BatchChecked,
         DriftMeasured,
         DataCommitted,

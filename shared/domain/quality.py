@@ -1,6 +1,7 @@
 """What a check of data says, independent of the engine that ran it."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Self
 
 from shared.domain.verdicts import Severity, Verdict, together
@@ -40,13 +41,26 @@ class ExpectationOutcome:
         )
 
 
+class CheckStep(StrEnum):
+    """What a run of the check job is for: to look into the batch; to keep what failed apart, its bad rows alone if the
+    use case says so; to keep all of it apart.
+    """
+
+    CHECK = "check"
+    KEEP = "keep"
+    KEEP_ALL = "keep_all"
+
+
 @dataclass(frozen=True, kw_only=True)
 class CheckReport:
-    """What the engine found in one batch. `suite` is the fingerprint of the suite."""
+    """What the engine found in one batch. `suite` is the fingerprint of the suite; `document` Great Expectations' own
+    result as JSON ("" where it was not asked), of which its Data Docs can be made.
+    """
 
     suite: str
     rows: int
     expectations: tuple[ExpectationOutcome, ...]
+    document: str = ""
 
     @property
     def verdict(self) -> Verdict:

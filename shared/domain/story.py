@@ -112,7 +112,7 @@ def _next(story: Sequence[f.Fact], use_case: str, cause: str) -> Iterator[Comman
         return
     arrived = last(story, f.DataArrived)
     if arrived and (released := quarantine.open_release(story)):
-        yield check_of(arrived, cause=cause, generation=released.generation)
+        yield _check(story, arrived, cause, released.generation)
     elif any(last(story, kind) for kind in (f.VersionRegistered, f.TrainingStarted, *_BEGIN_WITH_A_VERSION)):
         yield from _training(story, use_case, cause)
         if reason := to_score(story):
@@ -123,8 +123,8 @@ def _next(story: Sequence[f.Fact], use_case: str, cause: str) -> Iterator[Comman
             )
     elif committed := last(story, f.DataCommitted):
         yield train_on(committed, use_case, cause=cause)
-    elif arrived and not quarantine.kept(story):
-        yield check_of(arrived, cause=cause)
+    elif arrived and not last(story, f.DataQuarantined):
+        yield _check(story, arrived, cause)
 
 
 def train_on(committed: f.DataCommitted, use_case: str, *, cause: str = "") -> StartTraining:
@@ -149,6 +149,24 @@ def check_of(arrived: f.DataArrived, *, cause: str = "", generation: int = 1) ->
         etag=arrived.etag,
         generation=generation,
     )
+
+
+def check_run(story: Sequence[f.Fact], generation: int) -> tuple[f.CheckRunStarted, f.CheckRunFinished | None] | None:
+    """The newest run of the check job for that generation, and how it ended; None where no job was asked."""
+    started = [one for one in of_kind(story, f.CheckRunStarted) if one.generation == generation]
+    if not started:
+        return None
+    newest_ = started[-1]
+    ended = [one for one in of_kind(story, f.CheckRunFinished) if one.job_run_id == newest_.job_run_id]
+    return newest_, ended[-1] if ended else None
+
+
+def _check(story: Sequence[f.Fact], arrived: f.DataArrived, cause: str, generation: int = 1) -> Command:
+    """The check, or the run of the check job that nobody heard of again."""
+    run = check_run(story, generation)
+    if run and run[1] is None:
+        return FollowRun(story=arrived.story, cause=cause, workspace=run[0].workspace, job_run_id=run[0].job_run_id)
+    return check_of(arrived, cause=cause, generation=generation)
 
 
 def _training(story: Sequence[f.Fact], use_case: str, cause: str) -> Iterator[Command]:

@@ -46,7 +46,7 @@ class DataSpec:
     to the lake, `partition_by` "" for one without partitions. Where more than `quarantine_at_most_percent` of the rows
     are bad, the whole batch is. `every` says how often data is expected, and `grace` how late it may be. A batch is one
     file; or all in a folder, when the file `ends_with` lands there; or what the file `manifest` there names; or what
-    lands until nothing did for `quiet`.
+    lands until nothing did for `quiet`. What is too large for here is checked by the `check_job` ("": by nobody).
     """
 
     arrives: str
@@ -59,6 +59,7 @@ class DataSpec:
     delimiter: str = ","
     encoding: str = "utf-8"
     largest: int = LARGEST
+    check_job: str = ""
     schema_changes: frozenset[SchemaChange] = frozenset()
     quarantine: QuarantineKind = QuarantineKind.BATCH
     quarantine_at_most_percent: Decimal = Decimal(10)
@@ -196,7 +197,7 @@ class UseCase:
     @property
     def jobs(self) -> tuple[str, ...]:
         """The Databricks jobs that it has."""
-        return tuple(job for job in (self.training.job, self.scoring.job) if job)
+        return tuple(job for job in (self.data.check_job, self.training.job, self.scoring.job) if job)
 
 
 @dataclass(frozen=True)
