@@ -76,10 +76,9 @@ class DeltaJobFiles:
     def _fitted(self, table: "DeltaTable", written: Written, spec: DataSpec) -> "DeltaTable":
         """The table, with the columns that the use case lets it get. Raises Poison where the files do not fit it."""
         known = json.loads(table.schema().to_json())
-        before = {each["name"]: each["type"] for each in (written.known or known)["fields"]}
-        if moved := [
-            each["name"] for each in known["fields"] if before.get(each["name"], each["type"]) != each["type"]
-        ]:
+        before = {each["name"]: each["type"] for each in (written.known or written.schema)["fields"]}
+        now = {each["name"]: each["type"] for each in known["fields"]}
+        if moved := [name for name, kind in now.items() if before.get(name, kind) != kind]:
             raise Poison(f"{spec.table}: the type of {moved[0]} changed while the batch was read: land it again")
         with tables.connect("500MB") as db:
             found, types = types_of(db, written.schema), types_of(db, known)
@@ -106,10 +105,10 @@ class DeltaJobFiles:
     ) -> None:
         from deltalake import CommitProperties, Transaction
         from deltalake.exceptions import CommitFailedError, DeltaError
-        from deltalake.transaction import AddAction
+        from deltalake.transaction import AddAction, RemoveAction
 
         place = written.folder.removeprefix(f"{self._lake.uri(name)}/")
-        actions = [
+        actions: list[AddAction | RemoveAction] = [
             AddAction(
                 path=f"{place}/{file}",
                 size=size,
@@ -150,7 +149,8 @@ class DeltaJobFiles:
                 db.register_filesystem(filesystem)
             for file in written.files:
                 path = f"{root}/{file}"
-                counted = db.sql(f"SELECT num_rows FROM parquet_file_metadata([{tables.quoted(at + path)}])").fetchone()
+                footer = f"parquet_file_metadata([{tables.quoted(at + path)}])"
+                counted = db.sql(f"SELECT num_rows FROM {footer}").fetchone()
                 found.append((file, int(filesystem.size(path)), int(counted[0]) if counted else 0))
         if (rows := sum(each[2] for each in found)) != written.rows:
             raise Refused(f"{written.folder} has {rows:,} rows where the job counted {written.rows:,}: check it again")
