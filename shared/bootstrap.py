@@ -14,6 +14,9 @@ from shared.adapters.duckdb_profiler import DuckdbProfiler
 from shared.adapters.failing_rows import RowSorter
 from shared.adapters.fsspec_landing import FsspecLanding
 from shared.adapters.great_expectations import GreatExpectations
+from shared.adapters.job_files import DeltaJobFiles
+from shared.adapters.job_reads import LandedJobReads
+from shared.adapters.lake_check_runs import LakeCheckRuns
 from shared.adapters.sqlite import SqliteLedger
 from shared.adapters.system import SystemClock
 from shared.adapters.table_service import from_endpoint
@@ -24,9 +27,10 @@ from shared.domain import commands as c
 from shared.domain.pages import Pages
 from shared.domain.usecase import UseCases
 from shared.errors import Misconfigured
-from shared.notes import Journals, Tally
+from shared.notes import Tally
 from shared.opened import (
     announcer_of,
+    documents_of,
     lake_of,
     outbox_of,
     profiles_of,
@@ -37,26 +41,18 @@ from shared.opened import (
 )
 from shared.ports import (
     Announcer,
-    Approvals,
     Artefacts,
-    Clock,
-    Jobs,
-    Lake,
-    Landing,
-    Ledger,
     Outbox,
     Parking,
-    Quality,
     Registry,
     Serving,
 )
-from shared.profiles import Profiler, Profiles
-from shared.quarantine import Quarantine, Sorting
 from shared.settings import Settings
 from shared.steps.accept_arrival import accept_arrival
 from shared.steps.announce_decision import announce_decision
 from shared.steps.approval import decide_approval
 from shared.steps.ask_scoring import AskScoring
+from shared.steps.batch_ports import BatchPorts
 from shared.steps.check_batch import check_batch
 from shared.steps.due_scorings import DueScorings
 from shared.steps.enforce_slot import enforce_slot
@@ -107,30 +103,42 @@ def build(settings: Settings) -> Sluice:
     registry = registry_of(settings, use_cases)
     storage = storage_of(settings)
     quality = GreatExpectations(settings.check_memory_limit)
+    landing = FsspecLanding(settings.landing_url, settings.landing_root, storage)
+    lake, documents = lake_of(settings), documents_of(settings)
+    told = ToldLedger(ledger, telemetry) if telemetry else ledger
     return wire(
         settings,
         use_cases=use_cases,
-        ledger=ToldLedger(ledger, telemetry) if telemetry else ledger,
-        approvals=ledger,
+        batch=BatchPorts(
+            ledger=told,
+            journals=ledger,
+            landing=landing,
+            quality=quality,
+            sorting=RowSorter(settings.check_memory_limit, quality.one_at_a_time),
+            quarantine=quarantine_of(settings),
+            profiler=DuckdbProfiler(settings.check_memory_limit, quality.one_at_a_time),
+            profiles=profiles_of(settings),
+            approvals=ledger,
+            lake=lake,
+            documents=documents,
+            runs=LakeCheckRuns(documents),
+            reads=LandedJobReads(landing, lake),
+            files=DeltaJobFiles(lake, storage),
+            jobs=DatabricksWorkspaces(
+                {
+                    name: DatabricksJobs(name, partial(connect, *reached))
+                    for name, reached in settings.workspaces.items()
+                },
+                home=settings.databricks_workspace,
+            ),
+            clock=SystemClock(),
+        ),
         parking=ledger,
         tally=ledger,
-        journals=ledger,
         outbox=outbox_of(settings),
-        landing=FsspecLanding(settings.landing_url, settings.landing_root, storage),
-        quality=quality,
-        sorting=RowSorter(settings.check_memory_limit, quality.one_at_a_time),
-        quarantine=quarantine_of(settings),
-        profiler=DuckdbProfiler(settings.check_memory_limit, quality.one_at_a_time),
-        profiles=profiles_of(settings),
-        lake=lake_of(settings),
-        jobs=DatabricksWorkspaces(
-            {name: DatabricksJobs(name, partial(connect, *reached)) for name, reached in settings.workspaces.items()},
-            home=settings.databricks_workspace,
-        ),
         serving=DatabricksServing(partial(connect, *settings.workspaces[settings.databricks_workspace])),
         registry=registry,
         artefacts=registry,
-        clock=SystemClock(),
         announcer=announcer_of(settings),
         telemetry=telemetry,
     )
@@ -140,28 +148,19 @@ def wire(
     settings: Settings,
     *,
     use_cases: UseCases,
-    ledger: Ledger,
-    approvals: Approvals,
+    batch: BatchPorts,
     parking: Parking,
     tally: Tally,
-    journals: Journals,
     outbox: Outbox,
-    landing: Landing,
-    quality: Quality,
-    sorting: Sorting,
-    quarantine: Quarantine,
-    profiler: Profiler,
-    profiles: Profiles,
-    lake: Lake,
-    jobs: Jobs,
     serving: Serving,
     registry: Registry,
     artefacts: Artefacts,
-    clock: Clock,
     announcer: Announcer | None = None,
     telemetry: Telemetry | None = None,
 ) -> Sluice:
     """Each step with its ports; tests call it with ports in memory."""
+    ledger, journals, approvals = batch.ledger, batch.journals, batch.approvals
+    jobs, lake, clock = batch.jobs, batch.lake, batch.clock
     pages = Pages(mlflow=settings.mlflow_tracking_uri, ops=settings.ops_url)
     telling = Telling(pages=pages, announces=announcer is not None)
     ask_scoring = AskScoring(
@@ -171,21 +170,7 @@ def wire(
     return Sluice(
         telemetry=telemetry,
         steps={
-            c.CheckBatch: partial(
-                check_batch,
-                use_cases=use_cases,
-                ledger=ledger,
-                journals=journals,
-                landing=landing,
-                quality=quality,
-                sorting=sorting,
-                quarantine=quarantine,
-                profiler=profiler,
-                profiles=profiles,
-                approvals=approvals,
-                lake=lake,
-                clock=clock,
-            ),
+            c.CheckBatch: partial(check_batch, use_cases=use_cases, ports=batch),
             c.StartTraining: partial(
                 start_training,
                 use_cases=use_cases,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from shared.domain.batch import LandedFile
+from shared.domain.check_run import CheckAnswer, KeepAnswer
 from shared.domain.usecase import DataSpec
 from shared.ports import Commit
 from shared.quarantine import Kept
@@ -25,8 +26,24 @@ class Documents(Protocol):
     def read(self, name: str) -> str | None:
         """The text, whether it is a file or, as Spark leaves it, a folder with one; None where there is none."""
 
-    def forget(self, name: str) -> None:
-        """Take away the folder of that name with all that is in it; none is no error."""
+
+class CheckRuns(Protocol):
+    """What runs of the check job are asked, and what they leave, by place below the lake."""
+
+    def ask(self, place: str, request: Document) -> None:
+        """Leave what it reads; what is there already stays as it was."""
+
+    def asked(self, place: str) -> Document | None:
+        """What was left; None where nothing was."""
+
+    def looked(self, place: str) -> CheckAnswer:
+        """What one left that looked into a batch. Raises Malformed where it is none, or there is none."""
+
+    def kept(self, place: str) -> KeepAnswer:
+        """What one left that kept a batch apart. Raises Malformed where it is none, or there is none."""
+
+    def forget(self, folder: str) -> None:
+        """Take away all that is there; nothing is no error."""
 
 
 class JobReads(Protocol):

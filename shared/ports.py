@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from shared.domain.announcing import Event
 from shared.domain.batch import LandedFile
+from shared.domain.check_run import CheckAnswer
 from shared.domain.commands import Command
 from shared.domain.facts import Fact
 from shared.domain.prediction import Summary
@@ -173,7 +174,12 @@ class Quality(Protocol):
     def check(self, file: Path, spec: DataSpec, known: Mapping[str, str] | None = None) -> CheckReport:
         """Judge the file by the suite, and its columns by those of its table, `known`, where there is one. What cannot
         be read, or a suite that cannot be run, is an outcome in the report, never a pass and never an exception.
-        Changes nothing.
+        Changes nothing. Raises TooLarge for what is too much for here, where a job of the use case could check it.
+        """
+
+    def report(self, answer: CheckAnswer, known: Mapping[str, Any] | None, spec: DataSpec, name: str) -> CheckReport:
+        """The same report of what a check job found; `known` is the table's schema as the job knew it, `name` what the
+        batch is called.
         """
 
 
@@ -195,6 +201,9 @@ class Lake(Protocol):
         """Append the file to the silver table exactly once for this story and generation, whoever calls how often; the
         notes go into the commit's metadata.
         """
+
+    def committed(self, table: str, story: str, generation: int) -> Commit | None:
+        """The commit of that story and generation, or of a later one; None where there is none."""
 
     def columns(self, table: str) -> Mapping[str, str]:
         """Names and types (DuckDB's) of the table's columns now; none where there is no table yet."""

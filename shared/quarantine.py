@@ -67,8 +67,10 @@ class Quarantine(Protocol):
         Again for the same generation it changes nothing; a later generation replaces the rows.
         """
 
-    def rows(self, location: str) -> AbstractContextManager[Path | None]:
-        """The rows that are kept there, without their reasons, while the context lasts; None where none are."""
+    def rows(self, location: str, largest: int) -> AbstractContextManager[Path | None]:
+        """The rows that are kept there, without their reasons, while the context lasts; None where none are. Raises
+        TooLarge for files of more bytes than `largest` together.
+        """
 
     def file(self, location: str) -> AbstractContextManager[Path | None]:
         """A local copy of the landed file, for as long as the context lasts; None where there is none."""

@@ -13,16 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from shared.domain.announcing import Event
 from shared.domain.batch import LandedFile
+from shared.domain.check_run import CheckAnswer, KeepAnswer
 from shared.domain.description import placed
 from shared.domain.prediction import Summary
 from shared.domain.profile import ColumnProfile, Kind, Profile
 from shared.domain.quality import CheckReport, ExpectationOutcome
 from shared.domain.usecase import DataSpec, ServingSpec
 from shared.domain.verdicts import RunResult, Severity, Verdict
-from shared.errors import Conflict, Refused, Unreachable
+from shared.errors import Conflict, Malformed, Refused, TooLarge, Unreachable
+from shared.handover import Document, Written
 from shared.ports import Commit, Description, Endpoint, ModelVersion, Run
 from shared.quarantine import Kept, Sorted
 from shared.wire.manifest import LARGEST, decode_manifest
@@ -75,10 +78,17 @@ class MemoryLanding:
         if current != etag:
             yield None
             return
+        if len(content) > largest:
+            raise TooLarge(f"{url} makes more than {largest} bytes")
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / url.rpartition("/")[2]
             file.write_bytes(content)
             yield file
+
+    def content(self, url: str, etag: str = "") -> str | None:
+        """The file at that ETag; without one, as it is now."""
+        content, current = self._files.get(url, (b"", ""))
+        return content.decode() if current == (etag or current) else None
 
     def beside(self, url: str) -> Sequence[LandedFile]:
         folder = url.rpartition("/")[0]
@@ -125,6 +135,13 @@ class MemoryQuality:
         verdict = Verdict.FAILED if bad else Verdict.PASSED
         if any(row["x"] == "?" for row in rows):
             verdict = Verdict.MISCONFIGURED
+        return self._report(verdict, bad, len(rows))
+
+    def report(self, answer: CheckAnswer, known: Mapping[str, Any] | None, spec: DataSpec, name: str) -> CheckReport:
+        (result,) = answer.results
+        return self._report(Verdict(result["verdict"]), result["bad"], answer.rows)
+
+    def _report(self, verdict: Verdict, bad: int, rows: int) -> CheckReport:
         outcome = ExpectationOutcome(
             expectation="expect_column_values_to_be_between",
             column="x",
@@ -134,7 +151,7 @@ class MemoryQuality:
             unexpected=bad,
             detail=f"{bad} rows are not" if bad else "",
         )
-        return CheckReport(suite="a1b2c3d4e5f6", rows=len(rows), expectations=(outcome,))
+        return CheckReport(suite="a1b2c3d4e5f6", rows=rows, expectations=(outcome,), document="{}")
 
 
 @dataclass
@@ -174,7 +191,9 @@ class MemoryQuarantine:
         return max(len(self.kept[location][2].splitlines()) - 1, 0)
 
     @contextmanager
-    def rows(self, location: str) -> Iterator[Path | None]:
+    def rows(self, location: str, largest: int) -> Iterator[Path | None]:
+        if len(self.kept[location][2]) > largest:
+            raise TooLarge(f"{location} has more than {largest} bytes")
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "rows.csv"
             file.write_text(self.kept[location][2])
@@ -185,7 +204,7 @@ class MemoryQuarantine:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "landed.csv"
             file.write_text(self.kept[location][1])
-            yield file
+            yield file if file.read_text() else None  # what a job kept is not copied
 
     def look(self, location: str) -> Kept | None:
         return None
@@ -243,14 +262,19 @@ class MemoryLake:
     def columns(self, table: str) -> Mapping[str, str]:
         return {}
 
+    def committed(self, table: str, story: str, generation: int) -> Commit | None:
+        for version, done in enumerate(self._silver.get(table, []), start=1):
+            if done.story == story and done.generation >= generation:
+                return Commit(table=table, delta_version=version, rows=len(done.values))
+        return None
+
     def commit(
         self, file: Path, spec: DataSpec, story: str, generation: int, notes: Mapping[str, str] | None = None
     ) -> Commit:
         self.notes[story, generation] = dict(notes or {})
         commits = self._silver.setdefault(spec.table, [])
-        for version, done in enumerate(commits, start=1):
-            if done.story == story and done.generation >= generation:
-                return Commit(table=spec.table, delta_version=version, rows=len(done.values))
+        if done := self.committed(spec.table, story, generation):
+            return done
         values = [row[spec.partition_by] for row in csv.DictReader(io.StringIO(file.read_text()))]
         commits.append(_Appended(story, generation, values))
         return Commit(table=spec.table, delta_version=len(commits), rows=len(values))
@@ -288,6 +312,132 @@ class MemoryLake:
         rows = sum(done.values.count(part) for done in self._silver[source][:delta_version])
         self._gold.setdefault(table, {})[part] = rows
         self.gold_writes.append((table, part, model_version))
+
+
+class MemoryDocuments:
+    """Documents."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+
+    def leave(self, name: str, text: str) -> None:
+        self.texts[name] = text
+
+    def read(self, name: str) -> str | None:
+        return self.texts.get(name)
+
+
+class MemoryCheckJob:
+    """CheckRuns, JobReads and JobFiles, and what the job does: the rule of MemoryQuality, on texts by name."""
+
+    def __init__(self, landing: MemoryLanding, quarantine: MemoryQuarantine, lake: MemoryLake) -> None:
+        self._landing, self._quarantine, self._lake = landing, quarantine, lake
+        self.requests: dict[str, Document] = {}
+        self.answers: dict[str, CheckAnswer | KeepAnswer] = {}
+        self.written: dict[str, str] = {}
+
+    def ask(self, place: str, request: Document) -> None:
+        self.requests.setdefault(place, request)
+
+    def asked(self, place: str) -> Document | None:
+        return self.requests.get(place)
+
+    def looked(self, place: str) -> CheckAnswer:
+        found = self.answers.get(place)
+        if not isinstance(found, CheckAnswer):
+            raise Malformed("it left no answer")
+        return found
+
+    def kept(self, place: str) -> KeepAnswer:
+        found = self.answers.get(place)
+        if not isinstance(found, KeepAnswer):
+            raise Malformed("it left no answer")
+        return found
+
+    def forget(self, folder: str) -> None:
+        self.requests = {place: one for place, one in self.requests.items() if not place.startswith(f"{folder}/")}
+        self.answers = {place: one for place, one in self.answers.items() if not place.startswith(f"{folder}/")}
+
+    def of_files(self, files: Sequence[LandedFile], spec: DataSpec, *, without_changed: bool) -> Document | None:
+        found = [(one, self._landing.content(one.url, one.etag)) for one in files]
+        there = [one for one, content in found if content is not None]
+        if not there or (len(there) < len(files) and not without_changed):
+            return None
+        return {"reads": [[one.url, one.etag] for one in there]}
+
+    def of_commit(self, url: str, etag: str, spec: DataSpec) -> Document | None:
+        return {"reads": [[url, etag]]} if self._landing.content(url, etag) is not None else None
+
+    def of_kept(self, location: str) -> Document | None:
+        return {"reads": [location]}
+
+    def schema(self, table: str) -> Document | None:
+        return None
+
+    def commit(self, written: Written, spec: DataSpec, story: str, generation: int, notes: Mapping[str, str]) -> Commit:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "rows.csv"
+            file.write_text("".join(self.written[f"{written.folder}/{each}"] for each in written.files))
+            return self._lake.commit(file, spec, story, generation, notes)
+
+    def keep(
+        self, written: Written, sample: Kept, *, location: str, story: str, generation: int, told: Document
+    ) -> int:
+        before = self._quarantine.kept.get(location)
+        if before is None or before[0] < generation:
+            text = "".join(self.written[f"{written.folder}/{each}"] for each in written.files)
+            self._quarantine.kept[location] = (generation, "", text, tuple(told["reasons"]))
+        return written.rows
+
+    def work(self, run: Run) -> None:
+        """What a run does that ends well."""
+        place = self._lake.table_of(run.parameters["answer"])
+        request = self.requests[self._lake.table_of(run.parameters["request"])]
+        text = self._text(request["reads"])
+        header, *rows = text.splitlines()
+        is_check = request["what"] == "check"
+        if any(row.endswith("!") for row in rows):
+            self.answers[place] = (CheckAnswer if is_check else KeepAnswer)(unreadable="no CSV")
+            return
+        bad = [row for row in rows if ",-" in row]
+        if is_check:
+            verdict = Verdict.FAILED if bad else Verdict.PASSED
+            is_released = isinstance(request["reads"][0], str)
+            self.answers[place] = CheckAnswer(
+                rows=len(rows),
+                results=({"verdict": verdict, "bad": len(bad)},),
+                profile=self._profile(text),
+                files=self._write(request["rows_to"], text) if verdict is Verdict.PASSED or is_released else (),
+            )
+            return
+        percent = request["split_at_most_percent"]
+        split = bool(percent and bad and 100 * len(bad) <= float(percent) * len(rows))
+        good = "\n".join([header, *(row for row in rows if row not in bad)]) + "\n"
+        self.answers[place] = KeepAnswer(
+            rows=len(rows),
+            bad=len(bad),
+            by_row=True,
+            split=split,
+            kept_files=self._write(request["bad_to"], "\n".join([header, *bad]) + "\n" if split else text),
+            profile=self._profile(good) if split else None,
+            files=self._write(request["rows_to"], good) if split else (),
+        )
+
+    def _text(self, reads: Sequence[Any]) -> str:
+        if isinstance(reads[0], str):
+            return self._quarantine.kept[reads[0]][2]
+        return "".join(self._landing.content(url) or "" for url, _ in reads)  # Spark knows of no ETag
+
+    def _write(self, folder: str, text: str) -> tuple[str, ...]:
+        self.written[f"{folder}/part-0"] = text
+        return ("part-0",)
+
+    def _profile(self, text: str) -> Profile:
+        spec = DataSpec(arrives="", expectations="", table="", partition_by="", columns={})
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "rows.csv"
+            file.write_text(text)
+            return MemoryProfiler().profile(file, spec, None)
 
 
 @dataclass

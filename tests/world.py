@@ -24,6 +24,7 @@ from shared.domain.usecase import DataSpec, GateSpec, ScoringSpec, TrainingSpec,
 from shared.domain.verdicts import RunResult
 from shared.ports import Run
 from shared.settings import Settings
+from shared.steps.batch_ports import BatchPorts
 from shared.wire import documents
 from shared.wire.event_grid import BLOB_CREATED
 from tests.ports import (
@@ -31,6 +32,8 @@ from tests.ports import (
     CrashError,
     FakeClock,
     MemoryAnnouncer,
+    MemoryCheckJob,
+    MemoryDocuments,
     MemoryJobs,
     MemoryLake,
     MemoryLanding,
@@ -113,8 +116,10 @@ class World:
     ) -> None:
         self.clock, self.landing, self.quality, self.lake = FakeClock(), MemoryLanding(), MemoryQuality(), MemoryLake()
         self.quarantine, self.profiles = MemoryQuarantine(), MemoryProfiles()
+        self.documents = MemoryDocuments()
+        self.check_job = MemoryCheckJob(self.landing, self.quarantine, self.lake)
         self.ledger, self.outbox = MemoryLedger(), MemoryOutbox()
-        self.jobs = MemoryJobs(WORKSPACE, ["sluice-train", "sluice-score"])
+        self.jobs = MemoryJobs(WORKSPACE, ["sluice-check", "sluice-train", "sluice-score"])
         self.serving = MemoryServing()
         self.registry = MemoryRegistry(listener=self._webhook)
         self.jobs.on_success = self._worked
@@ -129,28 +134,34 @@ class World:
     def wire(self, use_case: UseCase) -> None:
         """Sluice starts, as if anew, with that use case."""
         proxy = self._proxy
-        ledger = proxy(self.ledger)
+        ledger, job = proxy(self.ledger), proxy(self.check_job)
         self.sluice: Sluice = wire(
             SETTINGS,
             use_cases=UseCases.of(use_case),
-            ledger=ledger,
-            approvals=ledger,
+            batch=BatchPorts(
+                ledger=ledger,
+                journals=ledger,
+                approvals=ledger,
+                landing=proxy(self.landing),
+                quality=proxy(self.quality),
+                sorting=proxy(MemorySorting()),
+                quarantine=proxy(self.quarantine),
+                profiler=proxy(MemoryProfiler()),
+                profiles=proxy(self.profiles),
+                lake=proxy(self.lake),
+                documents=proxy(self.documents),
+                runs=job,
+                reads=job,
+                files=job,
+                jobs=proxy(self.jobs),
+                clock=self.clock,
+            ),
             parking=ledger,
             tally=ledger,
-            journals=ledger,
             outbox=proxy(self.outbox),
-            landing=proxy(self.landing),
-            quality=proxy(self.quality),
-            sorting=proxy(MemorySorting()),
-            quarantine=proxy(self.quarantine),
-            profiler=proxy(MemoryProfiler()),
-            profiles=proxy(self.profiles),
-            lake=proxy(self.lake),
-            jobs=proxy(self.jobs),
             serving=proxy(self.serving),
             registry=proxy(self.registry),
             artefacts=self.registry,
-            clock=self.clock,
             announcer=proxy(self.announcer) if self.announcer else None,
         )
 
@@ -186,6 +197,9 @@ class World:
 
     def _worked(self, run: Run) -> None:
         asked = run.parameters
+        if run.job == "sluice-check":
+            self.check_job.work(run)
+            return
         if run.job == "sluice-score":
             self.lake.replace_part(
                 self.lake.table_of(asked["gold"]),

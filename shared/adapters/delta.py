@@ -102,6 +102,11 @@ class DeltaLake:
             # Others may have appended since: which version is this story's is in the log, not in the newest number.
             return self.committed_before(spec.table, story)
 
+    def committed(self, table: str, story: str, generation: int) -> Commit | None:
+        opened = self.opened(table)
+        done = opened.transaction_version(identity.delta_application(story)) if opened else None
+        return self.committed_before(table, story) if done is not None and done >= generation else None
+
     def files(self, table: str) -> Sequence[str]:
         """The paths of the table's files now, below it; none where there is no table."""
         opened = self.opened(table)

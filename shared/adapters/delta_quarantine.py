@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from shared.adapters import tables
 from shared.adapters.delta import STORY_KEY, DeltaLake
 from shared.adapters.storage import LAPTOP, Storage, reachable
 from shared.adapters.tables import identifier
 from shared.domain import identity
-from shared.errors import Conflict, Unreachable
+from shared.errors import Conflict, TooLarge, Unreachable
 from shared.quarantine import REASONS, Kept
 
 if TYPE_CHECKING:
@@ -90,8 +91,8 @@ class DeltaQuarantine:
         return _rows(written) if written else 0
 
     @contextmanager
-    def rows(self, location: str) -> Iterator[Path | None]:
-        with self._rows_of(location) as files, tempfile.TemporaryDirectory() as folder:
+    def rows(self, location: str, largest: int) -> Iterator[Path | None]:
+        with self._rows_of(location, largest) as files, tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / f"rows{tables.PREPARED}"
             if files:
                 with tables.connect(self._memory_limit) as db:
@@ -133,14 +134,17 @@ class DeltaQuarantine:
         return Kept(**{**told, "columns": tuple(told["columns"])})
 
     @contextmanager
-    def _rows_of(self, location: str) -> Iterator[list[Path]]:
+    def _rows_of(self, location: str, largest: int) -> Iterator[list[Path]]:
         """Local copies of the table's files: DuckDB reads no other storage without what it would have to download."""
         table = self._open(location)
         with tempfile.TemporaryDirectory() as folder:
             copies: list[Path] = []
             if table is not None:
+                actions = table.get_add_actions(flatten=True)
+                if sum(actions.column("size_bytes").to_pylist()) > largest:
+                    raise TooLarge(f"{location} has more than {largest >> 20:,} MB (data.largest_mb)")
                 filesystem, root = self._storage.filesystem(self._lake.uri(location))
-                for number, path in enumerate(table.get_add_actions(flatten=True).column("path").to_pylist()):
+                for number, path in enumerate(map(unquote, actions.column("path").to_pylist())):
                     copies.append(Path(folder) / f"{number}.parquet")
                     with reachable(location):
                         filesystem.get_file(f"{root}/{path}", str(copies[-1]))

@@ -52,7 +52,7 @@ class Results:
     fell: str = ""
 
 
-def report(found: Results, expectations: str, name: str, also: Iterable[ExpectationOutcome] = ()) -> CheckReport:
+def report_of(found: Results, expectations: str, name: str, also: Iterable[ExpectationOutcome] = ()) -> CheckReport:
     """Judge what was found by the suite's text; `name` is what the batch is called, `also` what else was found."""
     try:
         outcomes = _outcomes(found, suite_of(expectations)) if expectations and not found.fell else []
@@ -64,13 +64,32 @@ def report(found: Results, expectations: str, name: str, also: Iterable[Expectat
         outcomes = [_READABLE]
     if not found.rows:  # every expectation about values holds for none
         outcomes.append(stopped("not_empty", f"{name} has rows", "it has none", Verdict.FAILED))
-    return CheckReport(suite=identity.fingerprint(expectations), rows=found.rows, expectations=(*outcomes, *also))
+    return CheckReport(
+        suite=identity.fingerprint(expectations),
+        rows=found.rows,
+        expectations=(*outcomes, *also),
+        document=_document(found, name) if found.results else "",
+    )
 
 
-def unreadable(expectations: str, name: str, why: str) -> CheckReport:
-    """The report of a batch that nobody could look into."""
-    outcome = stopped("readable", f"{name} can be read", why, Verdict.ERROR)
-    return CheckReport(suite=identity.fingerprint(expectations), rows=0, expectations=(outcome,))
+def _document(found: Results, name: str) -> str:
+    """Great Expectations' own result of what was asked, as it writes one."""
+    met = sum(bool(one["success"]) for one in found.results)
+    asked_for = len(found.results)
+    document = {
+        "success": met == asked_for,
+        "results": list(found.results),
+        "suite_name": name,
+        "suite_parameters": {},
+        "statistics": {
+            "evaluated_expectations": asked_for,
+            "successful_expectations": met,
+            "unsuccessful_expectations": asked_for - met,
+            "success_percent": 100 * met / asked_for,
+        },
+        "meta": {"active_batch_definition": {"data_asset_name": name}},
+    }
+    return json.dumps(document, ensure_ascii=False)
 
 
 def suite_of(expectations: str) -> list[dict[str, Any]]:

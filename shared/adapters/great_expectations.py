@@ -9,14 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.adapters import schema_changes, tables
-from shared.adapters.expectation_results import PLACE, Results, absent, report, suite_of, unreadable
-from shared.domain.quality import CheckReport, ExpectationOutcome
+from shared.adapters import delta_types, schema_changes, tables
+from shared.adapters.expectation_results import PLACE, Results, absent, report_of, suite_of
+from shared.domain.check_run import CheckAnswer
+from shared.domain.quality import CheckReport, ExpectationOutcome, unreadable
 from shared.domain.usecase import DataSpec
-from shared.errors import Malformed, Unreachable
+from shared.domain.verdicts import Verdict
+from shared.errors import Malformed, TooLarge, Unreachable
 
 if TYPE_CHECKING:
     import duckdb
+
+
+TOO_LITTLE = "CHECK_MEMORY_LIMIT is too little: "
 
 
 class GreatExpectations:
@@ -35,9 +40,29 @@ class GreatExpectations:
             except duckdb.IOException as error:
                 raise Unreachable(f"{file.name}: {error}") from error
             except (duckdb.Error, Malformed) as error:
-                too_little = "CHECK_MEMORY_LIMIT is too little: " * isinstance(error, duckdb.OutOfMemoryException)
-                return unreadable(spec.expectations, file.name, too_little + _first_line(error))
-            return judge(db, spec.expectations, file.name, schema_changes.changes(db, spec, known or {}))
+                is_much = isinstance(error, duckdb.OutOfMemoryException)
+                said = TOO_LITTLE * is_much + _first_line(error)
+                if spec.check_job and (is_much or isinstance(error, TooLarge)):
+                    raise TooLarge(said) from error
+                return unreadable(spec.expectations, file.name, said)
+            found = judge(db, spec.expectations, file.name, schema_changes.changes(db, spec, known or {}))
+            if spec.check_job and found.verdict is Verdict.ERROR:  # of an expectation, it can only be memory
+                raise TooLarge(TOO_LITTLE + next(iter(found.reasons), file.name))
+            return found
+
+    def report(self, answer: CheckAnswer, known: Mapping[str, Any] | None, spec: DataSpec, name: str) -> CheckReport:
+        load()
+        with tables.connect(self._memory_limit) as db:
+            found = delta_types.types_of(db, answer.schema)
+            types = delta_types.types_of(db, known or delta_types.NONE)
+        results = Results(rows=answer.rows, columns=list(found), results=answer.results, refused=dict(answer.refused))
+
+        def counted(column: str, _: str) -> tuple[int, int]:
+            changed = answer.changed.get(column, {})
+            return changed.get("values", 0), changed.get("lost", 0)
+
+        changes = schema_changes.changes_of(found, spec, types, counted)
+        return report_of(results, spec.expectations, name, changes)
 
 
 def judge(
@@ -51,7 +76,7 @@ def judge(
         found = _validate(db, found, suite_of(expectations)) if expectations else found
     except Exception as error:  # noqa: BLE001 - whatever it raises, nobody can say the data is good
         found = replace(found, fell=repr(error))
-    return report(found, expectations, name, also)
+    return report_of(found, expectations, name, also)
 
 
 def _validate(db: "duckdb.DuckDBPyConnection", found: Results, suite: list[dict[str, Any]]) -> Results:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from shared.domain import identity
 from shared.domain.verdicts import Severity, Verdict, together
 
 
@@ -77,3 +78,21 @@ class CheckReport:
             for one in self.expectations
             if one.severity is Severity.BLOCKING and one.verdict is not Verdict.PASSED
         )
+
+
+def unreadable(expectations: str, name: str, why: str) -> CheckReport:
+    """The report of a batch that nobody could look into; `expectations` is the suite's text."""
+    outcome = ExpectationOutcome(
+        expectation="readable",
+        column="",
+        severity=Severity.BLOCKING,
+        verdict=Verdict.ERROR,
+        asked=f"{name} can be read",
+        detail=why,
+    )
+    return CheckReport(suite=identity.fingerprint(expectations), rows=0, expectations=(outcome,))
+
+
+def result_of(use_case: str, story: str, generation: int) -> str:
+    """Where Great Expectations' own result of a check is kept, below the lake."""
+    return f"checks/{use_case}/{story}-{generation}.json"

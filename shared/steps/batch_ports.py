@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from shared.handover import CheckRuns, Documents, JobFiles, JobReads
 from shared.notes import Journals
-from shared.ports import Approvals, Clock, Lake, Landing, Ledger, Quality
+from shared.ports import Approvals, Clock, Jobs, Lake, Landing, Ledger, Quality
 from shared.profiles import Profiler, Profiles
 from shared.quarantine import Quarantine, Sorting
 
@@ -22,4 +23,9 @@ class BatchPorts:
     profiles: Profiles
     approvals: Approvals
     lake: Lake
+    documents: Documents
+    runs: CheckRuns
+    reads: JobReads
+    files: JobFiles
+    jobs: Jobs
     clock: Clock

@@ -28,7 +28,7 @@ def fetch_batch(command: CheckBatch, use_case: UseCase, ports: BatchPorts) -> It
         with ports.landing.fetch(command.url, command.etag, data.largest) as file:
             yield file
     else:
-        files = _files(command, use_case, ports)
+        files = files_of_batch(command, use_case, ports)
         if files is None:
             yield None
             return
@@ -36,7 +36,8 @@ def fetch_batch(command: CheckBatch, use_case: UseCase, ports: BatchPorts) -> It
             yield folder
 
 
-def _files(command: CheckBatch, use_case: UseCase, ports: BatchPorts) -> Sequence[LandedFile] | None:
+def files_of_batch(command: CheckBatch, use_case: UseCase, ports: BatchPorts) -> Sequence[LandedFile] | None:
+    """Recorded, so that it stays so; None where its manifest changed since. Raises Refused, Conflict."""
     known = stories.last(ports.ledger.story(command.story), BatchAssembled)
     if known is None:
         if use_case.data.quiet is not None:  # the sweep, which records them, died half-way: its next turn does it

@@ -7,6 +7,9 @@ from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.commands import Command, FollowRun, ScorePart
 from shared.domain.facts import (
+    CheckRunFinished,
+    CheckRunStarted,
+    DataArrived,
     Fact,
     PartFailed,
     PartScored,
@@ -52,7 +55,7 @@ def follow_run(
         (
             fact
             for fact in story
-            if isinstance(fact, TrainingStarted | PartStarted)
+            if isinstance(fact, TrainingStarted | PartStarted | CheckRunStarted)
             and (fact.workspace, fact.job_run_id) == (command.workspace, command.job_run_id)
         ),
         None,
@@ -61,6 +64,8 @@ def follow_run(
         return Decision(summary=f"run {command.job_run_id} is none of ours, or its start is not recorded yet")
     if run.result is RunResult.RUNNING:
         return _still_runs(began, story, jobs)
+    if isinstance(began, CheckRunStarted):
+        return _check_ended(began, run, story, ledger=ledger, clock=clock)
     if isinstance(began, TrainingStarted):
         ended = _training_ended(began, run, use_case=stories.use_case_of(story), ledger=ledger, clock=clock)
         return replace(ended, story=began.story)
@@ -70,7 +75,7 @@ def follow_run(
     return replace(ended, story=began.story)
 
 
-def _still_runs(began: TrainingStarted | PartStarted, story: Sequence[Fact], jobs: Jobs) -> Decision:
+def _still_runs(began: TrainingStarted | PartStarted | CheckRunStarted, story: Sequence[Fact], jobs: Jobs) -> Decision:
     """Where its scoring was ended, it is stopped: whoever ended it may not have reached the workspace."""
     fan_out = plan_in(story, began.plan) if isinstance(began, PartStarted) else None
     if fan_out is None or not fan_out.cancelled:
@@ -92,6 +97,26 @@ def _limits(use_cases: UseCases, name: str) -> JumpLimits:
 
 def _is_final(run: Run, generation: int) -> bool:
     return run.result is not RunResult.LOST or generation >= MAX_GENERATIONS
+
+
+def _check_ended(began: CheckRunStarted, run: Run, story: Sequence[Fact], *, ledger: Ledger, clock: Clock) -> Decision:
+    """What follows is decided by the check of the batch, which goes on where its run ended."""
+    finished = CheckRunFinished(
+        story=began.story,
+        at=clock.now(),
+        generation=began.generation,
+        step=began.step,
+        attempt=began.attempt,
+        job_run_id=began.job_run_id,
+        result=run.result,
+        message=run.message,
+        final=_is_final(run, began.attempt),
+    )
+    ledger.record([finished])
+    arrived = stories.last(story, DataArrived)
+    cause = f"run-{began.job_run_id}"
+    send = (stories.check_of(arrived, cause=cause, generation=began.generation),) if arrived else ()
+    return Decision(summary=f"{began.step} of the batch {run.result}", send=send, story=began.story)
 
 
 def _training_ended(began: TrainingStarted, run: Run, *, use_case: str, ledger: Ledger, clock: Clock) -> Decision:

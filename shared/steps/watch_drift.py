@@ -27,19 +27,33 @@ class Baseline:
 
 def keep_profile(command: CheckBatch, file: Path, use_case: UseCase, ports: BatchPorts) -> None:
     """Keep the profile of rows that go on whatever they look like."""
-    _profile(command, file, use_case, baseline_of(command.story, use_case, ports), ports)
+    keep(command, _profile(file, use_case, baseline_of(command.story, use_case, ports), ports), use_case, ports)
+
+
+def keep(command: CheckBatch, profile: Profile, use_case: UseCase, ports: BatchPorts) -> None:
+    """Keep a profile under the name of its commit."""
+    ports.profiles.save(name_of(use_case.name, command.story, command.generation), profile)
 
 
 def watch_drift(command: CheckBatch, file: Path, use_case: UseCase, ports: BatchPorts) -> DriftMeasured | None:
     """Keep the profile, and record once how far it is from the baseline; None where there is nothing to compare."""
-    if known := _measured(command, ports.ledger):
+    if known := measured(command, ports.ledger):
         return known
     baseline = baseline_of(command.story, use_case, ports)
-    profile = _profile(command, file, use_case, baseline, ports)
+    return measure_drift(command, _profile(file, use_case, baseline, ports), baseline, use_case, ports)
+
+
+def measure_drift(
+    command: CheckBatch, profile: Profile, baseline: Baseline | None, use_case: UseCase, ports: BatchPorts
+) -> DriftMeasured | None:
+    """The same for a profile that was counted on that baseline's edges."""
+    if known := measured(command, ports.ledger):
+        return known
+    keep(command, profile, use_case, ports)
     if baseline is None or use_case.drift is None:
         return None
     findings = compare(baseline.profile, profile, use_case.drift)
-    measured = DriftMeasured(
+    found = DriftMeasured(
         story=command.story,
         at=ports.clock.now(),
         generation=command.generation,
@@ -48,8 +62,8 @@ def watch_drift(command: CheckBatch, file: Path, use_case: UseCase, ports: Batch
         against_version=baseline.committed.delta_version,
         findings=findings,
     )
-    ports.ledger.record([measured])
-    return _measured(command, ports.ledger) or measured
+    ports.ledger.record([found])
+    return measured(command, ports.ledger) or found
 
 
 def baseline_of(story: str, use_case: UseCase, ports: BatchPorts) -> Baseline | None:
@@ -58,15 +72,16 @@ def baseline_of(story: str, use_case: UseCase, ports: BatchPorts) -> Baseline | 
         approval = ports.approvals.approved(use_case.training.model, use_case.gate.slot)
         names = [model_at(approval.model, approval.version)] if approval else []
         for led in [each for name in names for each in ports.ledger.find(name)]:
-            if led != story and (found := _baseline(led, use_case, ports)):
+            if led != story and (found := baseline_at(led, use_case, ports)):
                 return found
     for entry in ports.journals.noted(versions_of(use_case.data.table), _BACK):
-        if entry.story != story and (found := _baseline(entry.story, use_case, ports)):
+        if entry.story != story and (found := baseline_at(entry.story, use_case, ports)):
             return found
     return None
 
 
-def _baseline(story: str, use_case: UseCase, ports: BatchPorts) -> Baseline | None:
+def baseline_at(story: str, use_case: UseCase, ports: BatchPorts) -> Baseline | None:
+    """The commit of that story, and its profile."""
     committed = stories.last(ports.ledger.story(story), DataCommitted)
     if committed is None:
         return None
@@ -74,14 +89,11 @@ def _baseline(story: str, use_case: UseCase, ports: BatchPorts) -> Baseline | No
     return Baseline(committed=committed, profile=profile) if profile else None
 
 
-def _profile(
-    command: CheckBatch, file: Path, use_case: UseCase, baseline: Baseline | None, ports: BatchPorts
-) -> Profile:
-    profile = ports.profiler.profile(file, use_case.data, baseline.profile if baseline else None)
-    ports.profiles.save(name_of(use_case.name, command.story, command.generation), profile)
-    return profile
-
-
-def _measured(command: CheckBatch, ledger: Ledger) -> DriftMeasured | None:
+def measured(command: CheckBatch, ledger: Ledger) -> DriftMeasured | None:
+    """The drift of this generation, if it was measured."""
     found = stories.of_kind(ledger.story(command.story), DriftMeasured)
     return next((one for one in found if one.generation == command.generation), None)
+
+
+def _profile(file: Path, use_case: UseCase, baseline: Baseline | None, ports: BatchPorts) -> Profile:
+    return ports.profiler.profile(file, use_case.data, baseline.profile if baseline else None)

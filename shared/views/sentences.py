@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import singledispatch
 
 from shared.domain import facts as f
+from shared.domain.quality import CheckStep
 from shared.domain.verdicts import RunResult, Severity, Verdict
 from shared.views.text import span, utc
 
@@ -27,6 +28,18 @@ def _arrived(fact: f.DataArrived) -> str:
 def _assembled(fact: f.BatchAssembled) -> str:
     files = f"{many(len(fact.files), 'file')}, {size(sum(one.size for one in fact.files))}"
     return f"the batch has {files}: {_some([one.file.rpartition('/')[2] for one in fact.files], ', ', shown=3)}"
+
+
+@sentence.register
+def _check_run_started(fact: f.CheckRunStarted) -> str:
+    what = "checks the batch" if fact.step is CheckStep.CHECK else "keeps apart what failed"
+    again = f", attempt {fact.attempt}" if fact.attempt > 1 else ""
+    return f"run {fact.job_run_id} in {fact.workspace} {what}: {fact.reason}{again}{_again(fact.generation)}"
+
+
+@sentence.register
+def _check_run_finished(fact: f.CheckRunFinished) -> str:
+    return _ended(f"check run {fact.job_run_id}", fact.result, fact.message, final=fact.final)
 
 
 @sentence.register

@@ -109,7 +109,7 @@ def test_a_quarantined_file_is_kept_with_its_reasons(storage: Storage, tmp_path:
     look = quarantine.look(place)
     assert look is not None
     assert (look.rows, look.by_reason, len(look.sample)) == (3, {"x": 3}, 3)
-    with quarantine.rows(place) as released:
+    with quarantine.rows(place, LARGEST) as released:
         assert released is not None
         assert lake.commit(released, SPEC, "three", 2).rows == 3
     filesystem, path = storage.filesystem(f"{LAKE}/{place}")

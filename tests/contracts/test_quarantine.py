@@ -17,7 +17,7 @@ from shared.adapters.delta_quarantine import DeltaQuarantine
 from shared.adapters.failing_rows import RowSorter
 from shared.adapters.great_expectations import GreatExpectations
 from shared.domain.quality import CheckReport
-from shared.domain.usecase import DataSpec
+from shared.domain.usecase import LARGEST, DataSpec
 from shared.domain.verdicts import Severity, Verdict
 from shared.errors import Conflict
 from shared.quarantine import REASONS
@@ -215,7 +215,7 @@ def test_released_rows_are_committed_once_without_their_reasons(
 ) -> None:
     keep(quarantine, tmp_path)
     spec = spec_of()
-    with quarantine.rows(PLACE) as rows:
+    with quarantine.rows(PLACE, LARGEST) as rows:
         assert rows is not None
         first = lake.commit(rows, spec, "s1", 2)
         assert (first.rows, lake.commit(rows, spec, "s1", 2)) == (4, first)
@@ -233,7 +233,7 @@ def test_rest_without_its_bad_rows_is_committed_as_any_batch(
         assert found is not None
         assert lake.commit(found.good, spec, "s1", 1).rows == 2
     keep(quarantine, tmp_path, only_bad=True)
-    with quarantine.rows(PLACE) as rows:
+    with quarantine.rows(PLACE, LARGEST) as rows:
         assert rows is not None
         assert lake.commit(rows, spec, "s1", 2).rows == 2
     assert DeltaTable(lake.uri("silver/t")).to_pyarrow_table().num_rows == 4
@@ -243,7 +243,7 @@ def test_nothing_can_be_released_of_a_file_that_could_not_be_read(quarantine: De
     file = tmp_path / "batch.csv"
     file.write_text("?")
     assert quarantine.keep(file, None, location=PLACE, story="s1", generation=1, reasons=["unreadable"]) == 0
-    with quarantine.rows(PLACE) as rows:
+    with quarantine.rows(PLACE, LARGEST) as rows:
         assert rows is None
     assert quarantine.look(PLACE) is None
     with quarantine.file("quarantine/flights/none") as copy:

@@ -21,11 +21,14 @@ from shared.domain import identity
 from shared.domain.commands import Command
 from shared.domain.usecase import SlotKind, UseCase, UseCases
 from shared.errors import Refused
+from shared.steps.batch_ports import BatchPorts
 from shared.steps.roll_back import history
 from shared.wire.documents import encode_command
 from tests.contracts.ml_laptop import server
 from tests.ports import (
     FakeClock,
+    MemoryCheckJob,
+    MemoryDocuments,
     MemoryJobs,
     MemoryLake,
     MemoryLanding,
@@ -69,31 +72,38 @@ class Swept:
         )
         self.slot, self._client = slot, client
         self.ledger, self.clock = MemoryLedger(), FakeClock()
-        self.lake = MemoryLake()
+        self.lake, landing, quarantine = MemoryLake(), MemoryLanding(), MemoryQuarantine()
+        check_job = MemoryCheckJob(landing, quarantine, self.lake)
         stages = {(self.model, slot)} if kind is SlotKind.STAGE else set()
         self.registry = MlflowRegistry(address, stages)
         self._queue: list[Command] = []
         self.sluice: Sluice = wire(
             SETTINGS,
             use_cases=UseCases.of(self.use_case),
-            ledger=self.ledger,
-            approvals=self.ledger,
+            batch=BatchPorts(
+                ledger=self.ledger,
+                journals=self.ledger,
+                approvals=self.ledger,
+                landing=landing,
+                quality=MemoryQuality(),
+                sorting=MemorySorting(),
+                profiler=MemoryProfiler(),
+                profiles=MemoryProfiles(),
+                quarantine=quarantine,
+                lake=self.lake,
+                documents=MemoryDocuments(),
+                runs=check_job,
+                reads=check_job,
+                files=check_job,
+                jobs=MemoryJobs(WORKSPACE, ["sluice-train", "sluice-score"]),
+                clock=self.clock,
+            ),
             parking=self.ledger,
             tally=self.ledger,
-            journals=self.ledger,
             outbox=self,
-            landing=MemoryLanding(),
-            quality=MemoryQuality(),
-            sorting=MemorySorting(),
-            profiler=MemoryProfiler(),
-            profiles=MemoryProfiles(),
-            quarantine=MemoryQuarantine(),
-            lake=self.lake,
-            jobs=MemoryJobs(WORKSPACE, ["sluice-train", "sluice-score"]),
             serving=MemoryServing(),
             registry=self.registry,
             artefacts=self.registry,
-            clock=self.clock,
         )
         client.create_registered_model(self.model)
 

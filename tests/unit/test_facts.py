@@ -51,6 +51,8 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
 @pytest.mark.parametrize(
     ("fact", "once"),
     [
+        (f.CheckRunStarted.example(), {"generation", "step", "attempt"}),
+        (f.CheckRunFinished.example(), {"generation", "step", "attempt"}),
         (f.BatchChecked.example(), {"generation"}),
         (f.DataCommitted.example(), {"generation"}),
         (f.DataQuarantined.example(), {"generation"}),

@@ -20,6 +20,7 @@ CORE = (
     "shared.quarantine",
     "shared.telemetry",
     "shared.errors",
+    "shared.handover",
 )
 # What a module may import of ours: the longest prefix of its name counts. Its own package is always allowed.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
@@ -32,6 +33,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "shared.drift_section": ("shared.domain", "shared.yaml_file"),
     "shared.scoring_section": ("shared.domain", "shared.data_sections", "shared.yaml_file"),
     "shared.quarantine": ("shared.domain", "shared.ports"),
+    "shared.handover": ("shared.domain", "shared.ports", "shared.quarantine"),
     "shared.wire": ("shared.domain", "shared.errors"),
     "shared.steps": CORE,
     "shared.views": CORE,

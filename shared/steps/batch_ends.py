@@ -1,0 +1,97 @@
+"""How the check of a batch ends, whoever looked into it: recorded once, committed, superseded."""
+
+from collections.abc import Sequence
+
+from shared.domain import story as stories
+from shared.domain.commands import CheckBatch
+from shared.domain.facts import (
+    BatchChecked,
+    DataCommitted,
+    DataSuperseded,
+    Fact,
+    QuarantineReleased,
+    TrainingSkipped,
+    TrainingStarted,
+)
+from shared.domain.profile import versions_of
+from shared.domain.quality import CheckReport, result_of
+from shared.domain.usecase import Format, UseCase
+from shared.notes import Entry
+from shared.ports import Commit, Ledger
+from shared.steps.batch_ports import BatchPorts
+from shared.steps.decision import Decision
+
+
+def check_so_far(command: CheckBatch, ledger: Ledger) -> BatchChecked | None:
+    """The check of this generation, if there was one."""
+    found = stories.of_kind(ledger.story(command.story), BatchChecked)
+    return next((one for one in found if one.generation == command.generation), None)
+
+
+def release_of(command: CheckBatch, story: Sequence[Fact]) -> QuarantineReleased | None:
+    """The release that made this generation, if one did."""
+    found = stories.of_kind(story, QuarantineReleased)
+    return next((one for one in found if one.generation == command.generation), None)
+
+
+def record_check(command: CheckBatch, report: CheckReport, use_case: UseCase, ports: BatchPorts) -> BatchChecked:
+    """What was found, judged once: of two that judge at once, or again after a crash, the first counts.
+
+    Great Expectations' own result is kept before it is said that there is one.
+    """
+    if report.document:
+        ports.documents.leave(result_of(use_case.name, command.story, command.generation), report.document)
+    first = BatchChecked(
+        story=command.story,
+        at=ports.clock.now(),
+        generation=command.generation,
+        verdict=report.verdict,
+        suite=report.suite,
+        rows=report.rows,
+        expectations=report.expectations,
+    )
+    ports.ledger.record([first])
+    return check_so_far(command, ports.ledger) or first
+
+
+def supersede(command: CheckBatch, use_case: UseCase, ports: BatchPorts) -> Decision:
+    """What replaced the batch before it was read has a story of its own. Who died after the commit, before it was
+    recorded, finds it in the table.
+    """
+    if commit := ports.lake.committed(use_case.data.table, command.story, command.generation):
+        return committed(command, commit, use_case, ports)
+    reason = f"{command.file} is not there any more at ETag {command.etag}"
+    if use_case.data.format is Format.DELTA:
+        reason += ", or adds no rows"
+    ports.ledger.record([DataSuperseded(story=command.story, at=ports.clock.now(), reason=reason)])
+    return Decision(summary=reason)
+
+
+def committed(command: CheckBatch, commit: Commit, use_case: UseCase, ports: BatchPorts) -> Decision:
+    """Note the version, record it, and have it trained on."""
+    fact = DataCommitted(
+        story=command.story,
+        at=ports.clock.now(),
+        generation=command.generation,
+        table=commit.table,
+        delta_version=commit.delta_version,
+        rows=commit.rows,
+    )
+    entry = Entry(
+        scope=versions_of(commit.table),
+        number=commit.delta_version,
+        story=command.story,
+        at=fact.at,
+        text=str(command.generation),
+    )
+    ports.journals.note(entry)
+    ports.ledger.record([fact])
+    return train(fact, ports.ledger.story(command.story), use_case)
+
+
+def train(committed: DataCommitted, story: Sequence[Fact], use_case: UseCase) -> Decision:
+    """Once for a story."""
+    summary = f"{committed.rows} rows are version {committed.delta_version} of {committed.table}"
+    if stories.last(story, TrainingStarted) or stories.last(story, TrainingSkipped):
+        return Decision(summary=f"{summary}, since before")
+    return Decision(summary=summary, send=(stories.train_on(committed, use_case.name),))
