@@ -18,14 +18,12 @@ What `keep` answers is told in `apart`.
 """
 
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from pyspark.sql import SparkSession
 
-from sluice_ml import conformed, expectations, frames, landed
+from sluice_ml import apart, conformed, expectations, frames, landed, profiles
+from sluice_ml.frames import stage
 from sluice_ml.landed import Landed, Unreadable
 from sluice_ml.parameters import CheckParameters
 from sluice_ml.request import Request
@@ -50,7 +48,7 @@ def check(parameters: CheckParameters) -> None:
         print(f"the batch cannot be read: {error}")
     else:
         print(f"{batch.rows:,} rows of {len(batch.frame.columns)} columns")
-        answer = judged(batch, request)
+        answer = apart.keep(batch, request) if request.what == "keep" else judged(batch, request)
     frames.leave_document(spark, answer, parameters.answer)
     print(f"answered {request.what} of story {parameters.story} at {parameters.answer}")
 
@@ -65,19 +63,14 @@ def judged(batch: Landed, request: Request) -> dict[str, Any]:
     if batch.rows and not found.stops:
         with stage("rows for the table"):
             files = conformed.write(batch.frame, request.known, request.rows_to, request.partition_by)
+    with stage("profile"):
+        profile = profiles.profile(batch.frame, request.baseline)
     return {
         "rows": batch.rows,
         "schema": frames.schema_of(batch.frame),
         "changed": changed,
         "refused": found.refused,
         "results": found.results,
+        "profile": profile,
         "files": files,
     }
-
-
-@contextmanager
-def stage(name: str) -> Iterator[None]:
-    """Say how long it took."""
-    began = time.perf_counter()
-    yield
-    print(f"{name} {time.perf_counter() - began:.1f} s", flush=True)

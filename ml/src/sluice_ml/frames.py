@@ -2,7 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
 
@@ -78,6 +80,14 @@ def input_paths(rows: DataFrame) -> list[str]:
 def path_of(address: str) -> str:
     """An address without scheme and host, which the same place may be given with or without."""
     return re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*:(//[^/]*)?", "", address)
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Say how long it took."""
+    began = time.perf_counter()
+    yield
+    print(f"{name} {time.perf_counter() - began:.1f} s", flush=True)
 
 
 def first_line(error: Exception) -> str:
