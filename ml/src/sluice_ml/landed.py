@@ -1,5 +1,6 @@
 """A landed batch as Spark sees it: its files as one frame, each column of its type."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -88,14 +89,23 @@ _READ: Mapping[str, Callable[[SparkSession, Request], DataFrame]] = {
 
 def _kept(spark: SparkSession, request: Request, schema: StructType, make: Callable[[], DataFrame]) -> DataFrame:
     """The frame out of Parquet: it is looked at some thirty times, and texts would be parsed anew each time. What an
-    earlier run for the same batch wrote to its end is taken as it is.
+    earlier run for the same files wrote to its end is taken as it is.
     """
     place, done = f"{request.raw}/rows", f"{request.raw}/done"
+    kept = {
+        "reads": request.reads,
+        "schema": json.loads(schema.json()),
+        "delimiter": request.delimiter,
+        "encoding": request.encoding,
+        "null_values": request.null_values,
+    }
     try:
-        read_document(spark, done)
+        there = read_document(spark, done) == kept
     except BadInput:
+        there = False
+    if not there:
         make().write.mode("overwrite").parquet(place)
-        leave_document(spark, {"rows": place}, done)
+        leave_document(spark, kept, done)
     return spark.read.schema(schema).parquet(place)
 
 
