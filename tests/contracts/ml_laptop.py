@@ -60,11 +60,11 @@ class Ended:
 
 @dataclass(frozen=True, kw_only=True)
 class Laptop:
-    """Addresses, and jobs that run there."""
+    """Addresses, and jobs that run there; what needs Spark alone leaves MLflow out."""
 
     folder: Path
-    mlflow: str
     spark: str
+    mlflow: str = ""
 
     @property
     def silver(self) -> str:
@@ -121,7 +121,7 @@ class Laptop:
 
 def _starter() -> Any:
     context = get_context("forkserver")
-    context.set_forkserver_preload(["sluice_ml.train", "sluice_ml.score"])
+    context.set_forkserver_preload(["sluice_ml.train", "sluice_ml.score", "sluice_ml.check"])
     return context
 
 

@@ -24,7 +24,7 @@ from shared.adapters.mlflow import MlflowRegistry
 from shared.domain.fan_out import FILE_GROUP
 from shared.domain.prediction import place_of
 from shared.domain.trace import traceparent
-from sluice_ml.parameters import Parameters, ScoreParameters, TrainParameters
+from sluice_ml.parameters import CheckParameters, Given, ScoreParameters, TrainParameters
 from tests.contracts.ml_laptop import PROJECT, Ended, Laptop, rows, server
 
 USE_CASE = PROJECT / "usecases/flight_delays"
@@ -370,10 +370,11 @@ def test_bad_input_is_told_and_changes_nothing(laptop: Laptop, scored: list[Ende
     [
         ("sluice_train", "sluice-train", "train", TrainParameters, 1),
         ("sluice_score", "sluice-score", "score", ScoreParameters, 10),
+        ("sluice_check", "sluice-check", "check", CheckParameters, 4),
     ],
 )
 def test_the_jobs_declare_what_their_entry_points_take(
-    key: str, name: str, entry_point: str, parameters: type[Parameters], at_once: int
+    key: str, name: str, entry_point: str, parameters: type[Given], at_once: int
 ) -> None:
     """Each parameter of the job, and the run's id, reaches the entry point under its own name; no other does."""
     job: dict[str, Any] = yaml.safe_load((PROJECT / "ml/resources/jobs.yml").read_text())["resources"]["jobs"][key]

@@ -49,15 +49,11 @@ class Given:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parameters(Given):
-    """What training and scoring are told."""
+class OfStory(Given):
+    """What every job of a story is told."""
 
     story: str = field(metadata={"help": "the story that the work belongs to"})
     use_case: str = field(metadata={"help": "its name"})
-    table: str = field(metadata={"help": "address of the silver table"})
-    delta_version: int = field(metadata={"help": "the version of the silver table to read"})
-    model: str = field(metadata={"help": "name of the registered model"})
-    config: str = field(metadata={"help": "path or address of the use case's folder"})
     job_run_id: str = field(default="", metadata={"help": "id of this run, as the workspace knows it"})
     traceparent: str = field(default="", metadata={"help": "the story as W3C trace context, for what traces the run"})
 
@@ -65,6 +61,24 @@ class Parameters(Given):
         """By the variable that OpenTelemetry's instrumentation reads: what it traces here is part of the story."""
         if self.traceparent:
             os.environ["TRACEPARENT"] = self.traceparent
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckParameters(OfStory):
+    """What the check job is told."""
+
+    request: str = field(metadata={"help": "address of the request, a JSON file"})
+    answer: str = field(metadata={"help": "address of the folder where the answer is left"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters(OfStory):
+    """What training and scoring are told."""
+
+    table: str = field(metadata={"help": "address of the silver table"})
+    delta_version: int = field(metadata={"help": "the version of the silver table to read"})
+    model: str = field(metadata={"help": "name of the registered model"})
+    config: str = field(metadata={"help": "path or address of the use case's folder"})
 
 
 def _number(text: str) -> int:

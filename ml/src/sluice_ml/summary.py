@@ -3,9 +3,10 @@
 import json
 from typing import Any, Final
 
-from pyspark.sql import DataFrame, SparkSession, types
+from pyspark.sql import DataFrame, types
 from pyspark.sql import functions as f
 
+from sluice_ml.frames import leave_document
 from sluice_ml.schemas import PREDICTION
 
 CATEGORIES: Final = 20
@@ -14,9 +15,7 @@ SAMPLE: Final = 3
 
 def leave(part: DataFrame, place: str) -> None:
     """Summarize the part's rows as gold has them; a repeat replaces what was left before."""
-    document = json.dumps(summary(part), ensure_ascii=False)
-    spark: SparkSession = part.sparkSession
-    spark.createDataFrame([(document,)], "value string").coalesce(1).write.mode("overwrite").text(place)
+    leave_document(part.sparkSession, summary(part), place)
 
 
 def summary(part: DataFrame) -> dict[str, Any]:
