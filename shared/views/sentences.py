@@ -99,6 +99,16 @@ def _resumed(fact: f.DataResumed) -> str:
 
 
 @sentence.register
+def _live_metrics_bad(fact: f.LiveMetricsBad) -> str:
+    seen = ", ".join(f"{value:g}" for value in fact.values)
+    asked = f"{fact.bad} of the last {fact.of} values of {fact.metric}"
+    return (
+        f"{fact.model} version {fact.version} is bad in production: {asked}, or more, are not {fact.bound}: {seen};"
+        f" to be trained on version {fact.delta_version} of {fact.table}"
+    )
+
+
+@sentence.register
 def _skipped(fact: f.TrainingSkipped) -> str:
     return f"no training, {fact.reason}: {fact.detail}"
 
