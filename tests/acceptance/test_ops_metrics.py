@@ -70,7 +70,7 @@ def test_reported_values_are_shown_and_too_many_bad_ones_ask_for_a_training(oper
         sent = [json.loads(b"".join(one.body)) for one in receiver.peek_messages(max_message_count=100)]
     assert [one["story"] for one in sent] == [BAD]
     assert f"story {BAD}" in operator("metrics", "show", MODEL, code=1)
-    assert "is bad in production: 2 of the last 3 values of rmse, or more, are not at most 20: 25, 24.5" in operator(
+    assert "is bad in production, at least 2 of the last 3 values of rmse are not at most 20: 25, 24.5" in operator(
         "story", BAD, code=1
     )
 

@@ -21,7 +21,7 @@ from shared.domain.live_metrics import LiveMetric, LiveSpec, values_of
 from shared.domain.policy import Condition, Policy, Rule
 from shared.domain.profile import versions_of
 from shared.domain.retrain import RetrainSpec, When
-from shared.domain.usecase import UseCase, UseCases
+from shared.domain.usecase import ScoringWhen, UseCase, UseCases
 from shared.domain.verdicts import RunResult
 from shared.errors import Malformed, Refused, SluiceError, UnknownUseCase
 from shared.notes import Entry
@@ -148,7 +148,10 @@ def test_bad_metrics_begin_a_training_of_the_newest_data_in_a_story_of_its_own()
     assert state_of(world.story(story), []) is State.DONE
     assert world.sweep_until_quiet() == 0
     assert world.ledger.unsettled() == []
-    assert sentence(fact).startswith("flight_delays version 1 is bad in production: 3 of the last 5 values of rmse")
+    assert sentence(fact) == (
+        "flight_delays version 1 is bad in production, at least 3 of the last 5 values of rmse are not at most 20:"
+        " 21, 21, 19, 21; a training on version 1 of silver/flight_delays is asked for"
+    )
 
 
 def test_it_happens_once_on_the_same_data_and_again_on_newer() -> None:
@@ -362,6 +365,26 @@ def test_gate_knows_the_check_of_data_that_another_story_committed() -> None:
     (story,) = begun(world)
     seen = {one.rule: one.verdict for one in world.last(story, f.VersionJudged).rules}
     assert seen == {str(one): "passed" for one in (*conditions, "accurate")}
+
+
+def test_scoring_of_new_data_waits_for_the_version_that_may_come() -> None:
+    scoring = replace(USE_CASE.scoring, when=ScoringWhen.NEW_DATA)
+    world = in_production(policy(replace(USE_CASE, scoring=scoring), when=When.LIVE_METRICS))
+    world.rmse = 99.0
+    lands(world, "2")
+    for one in measured(world, BAD, BAD, BAD):
+        world.sluice.report([one])
+    world.collect()
+    world.run(runs_end=False)
+
+    def requested() -> int:
+        world.sluice.sweep()
+        return sum("ScoringRequested" in world.kinds(head.story) for head in world.ledger.recent(100))
+
+    assert [len(begun(world)), len(world.jobs.running), requested()] == [1, 1, 0]
+    world.end_runs()
+    world.run()
+    assert requested() == 1
 
 
 # Crashes and races

@@ -1,12 +1,19 @@
 """Live metrics from outside: from who can prove it, bounded, each value with a time of its own, or refused."""
 
 import json
+import os
+import re
+import subprocess
+import sys
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
 
 import pytest
 
+from local.home import PROJECT
 from shared.domain.live_metrics import LiveMetric, values_of
 from shared.errors import Malformed, Refused, TooLarge, Unauthenticated
 from shared.wire.live_metrics import decode, receive
@@ -105,6 +112,30 @@ def test_delivery_with_what_cannot_be_kept_is_refused() -> None:
         with pytest.raises(error):
             world.sluice.live_metrics_delivery(relayed(said, at=now, secret=SECRET), said)
     assert world.ledger.noted(values_of("flight_delays", "1", "rmse"), 9) == []
+
+
+class _Takes(BaseHTTPRequestHandler):
+    taken: ClassVar[list[LiveMetric]] = []
+
+    def do_POST(self) -> None:
+        said = self.rfile.read(int(self.headers["Content-Length"]))
+        self.taken.extend(receive(dict(self.headers.items()), said, secrets=[OURS], now=datetime.now(UTC)))
+        self.send_response(202)
+        self.end_headers()
+
+
+def test_sender_in_the_reference_is_believed() -> None:
+    """In a process of its own, as somebody copies it."""
+    page = (PROJECT / "docs/reference/functions.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (said,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Takes) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/api/live-metrics"
+        code = f"{block}\nreport({url!r}, *json.loads({said!r})['metrics'])"
+        subprocess.run([sys.executable, "-c", code], env={**os.environ, "RELAY_SECRET": OURS}, check=True, timeout=60)
+        server.shutdown()
+    assert _Takes.taken == [LiveMetric.example()]
 
 
 def test_place_of_a_value_is_its_time_to_the_microsecond() -> None:
