@@ -3,11 +3,12 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from ops import acting, approving, gate, jobs, reading, slots, webhooks
+from ops.arguments import a_count, a_time
 from ops.data_commands import add_data_commands
+from ops.metrics_commands import add_metrics_commands
 from ops.output import Output
 from ops.scoring_commands import add_scoring_commands
 from ops.source import NothingFound
@@ -82,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
         well="0 nothing needs attention; 1 something does",
     )
     status.add_argument(
-        "--limit", type=_count, default=RECENT, metavar="N", help="how many recent stories (default: %(default)s)"
+        "--limit", type=a_count, default=RECENT, metavar="N", help="how many recent stories (default: %(default)s)"
     )
     status.set_defaults(run=reading.status)
 
@@ -121,6 +122,7 @@ def parser() -> argparse.ArgumentParser:
     _jobs(commands, command)
     add_data_commands(commands, command)
     add_scoring_commands(commands, command)
+    add_metrics_commands(commands, command)
 
     add_use_case_commands(commands, command)
     return root
@@ -139,7 +141,7 @@ def _slots(commands: _Group, command: Callable[..., _Parser]) -> None:
         well="0 something was in every slot; 1 not in every slot, or in none",
     )
     history.add_argument("model", nargs="?", metavar="MODEL", help="only the slot of this registered model")
-    history.add_argument("--at", type=_time, metavar="TIME", help="what was in it then, such as 2026-01-31T03:00Z")
+    history.add_argument("--at", type=a_time, metavar="TIME", help="what was in it then, such as 2026-01-31T03:00Z")
     history.set_defaults(run=slots.slots)
 
     rollback = command(
@@ -186,7 +188,7 @@ def _gate(commands: _Group, command: Callable[..., _Parser]) -> None:
     )
     simulate.add_argument("--policy", type=Path, required=True, metavar="FILE", help="a gate.yml")
     simulate.add_argument("--model", metavar="MODEL", help="only the versions of this registered model")
-    simulate.add_argument("--since", type=_time, metavar="TIME", help="only what was judged then or later")
+    simulate.add_argument("--since", type=a_time, metavar="TIME", help="only what was judged then or later")
     simulate.set_defaults(run=gate.simulate)
     check_gate = command(
         of_gate,
@@ -242,21 +244,3 @@ def _jobs(commands: _Group, command: Callable[..., _Parser]) -> None:
     )
     connect.add_argument("--url", required=True, metavar="URL", help="https://APP/api/job-notification")
     connect.set_defaults(run=jobs.connect)
-
-
-def _time(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time, such as 2026-01-31T03:00Z") from None
-    return at.replace(tzinfo=at.tzinfo or UTC)
-
-
-def _count(text: str) -> int:
-    try:
-        count = int(text)
-    except ValueError:
-        count = 0
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
-    return count

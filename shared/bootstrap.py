@@ -59,6 +59,7 @@ from shared.steps.enforce_slot import enforce_slot
 from shared.steps.follow_run import follow_run
 from shared.steps.judge_version import judge_version
 from shared.steps.keep_apart import release
+from shared.steps.live_metrics import LiveMetrics
 from shared.steps.plan_scoring import plan_scoring
 from shared.steps.plan_shard import plan_shard
 from shared.steps.reconcile import reconcile
@@ -166,6 +167,7 @@ def wire(
     ask_scoring = AskScoring(
         use_cases=use_cases, ledger=ledger, approvals=approvals, journals=journals, jobs=jobs, lake=lake, clock=clock
     )
+    live_metrics = LiveMetrics(use_cases=use_cases, ledger=ledger, approvals=approvals, journals=journals, clock=clock)
     turns = Turns(ledger=ledger, approvals=approvals, journals=journals, jobs=jobs, clock=clock)
     return Sluice(
         telemetry=telemetry,
@@ -257,6 +259,7 @@ def wire(
             parking=parking,
             registry=registry,
             journals=journals,
+            live=live_metrics,
             due=DueScorings(ledger=ledger, approvals=approvals, journals=journals, lake=lake, clock=clock),
             clock=clock,
             after=settings.reconcile_after,
@@ -265,6 +268,7 @@ def wire(
             plan_rollback, use_cases=use_cases, ledger=ledger, approvals=approvals, artefacts=artefacts
         ),
         ask_scoring=ask_scoring,
+        live_metrics=live_metrics,
         decide_approval=partial(decide_approval, ledger=ledger, clock=clock),
         release_quarantined=partial(release, ledger=ledger, clock=clock),
         ledger=ledger,

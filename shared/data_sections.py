@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from shared.domain.live_metrics import LiveSpec
 from shared.domain.retrain import RetrainSpec, When
 from shared.domain.schema import SchemaChange
 from shared.domain.usecase import LARGEST, DataSpec, Format, QuarantineKind
@@ -118,6 +119,28 @@ class DataSection(Section):
         )
 
 
+class LiveSection(Section):
+    """`retrain.live` of usecase.yml."""
+
+    metric: str = Field(min_length=1, max_length=250)
+    at_most: Decimal | None = None
+    at_least: Decimal | None = None
+    bad: int = Field(ge=1, le=100)
+    of: int = Field(ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> "LiveSection":
+        if (self.at_most is None) == (self.at_least is None):
+            raise ValueError("say one of at_most (such as 20) and at_least (such as 0.8)")
+        if self.bad > self.of:
+            raise ValueError(f"{self.bad} of the last {self.of} are never bad: make bad at most as large as of")
+        return self
+
+    def spec(self) -> LiveSpec:
+        """As the core sees it."""
+        return LiveSpec(metric=self.metric, at_most=self.at_most, at_least=self.at_least, bad=self.bad, of=self.of)
+
+
 class RetrainSection(Section):
     """`retrain` of usecase.yml."""
 
@@ -125,6 +148,13 @@ class RetrainSection(Section):
     cool_down: Span | None = None
     at_once: int | None = Field(default=None, ge=1, le=100)
     per_day: int | None = Field(default=None, ge=1, le=400)
+    live: LiveSection | None = None
+
+    @model_validator(mode="after")
+    def _metrics_are_named(self) -> "RetrainSection":
+        if self.when is When.LIVE_METRICS and self.live is None:
+            raise ValueError("when: live_metrics needs live: say which metric, its bound, and how many of how many")
+        return self
 
     def spec(self) -> RetrainSpec:
         """As the core sees it."""
@@ -133,4 +163,5 @@ class RetrainSection(Section):
             cool_down=span_of(self.cool_down) if self.cool_down else None,
             at_once=self.at_once,
             per_day=self.per_day,
+            live=self.live.spec() if self.live else None,
         )

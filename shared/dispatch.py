@@ -14,6 +14,7 @@ from shared.domain import identity
 from shared.domain.arrival import BlobCreated, Drop
 from shared.domain.commands import Command, Queue, RollBack
 from shared.domain.facts import Parked
+from shared.domain.live_metrics import LiveMetric
 from shared.domain.people import Answer
 from shared.domain.quarantine import ReleaseAsked
 from shared.domain.slots import RollbackAsked
@@ -22,8 +23,9 @@ from shared.notes import Tally
 from shared.ports import Clock, Ledger, Outbox, ParkedMessage, Parking
 from shared.steps.ask_scoring import Again, AskScoring, ToScore
 from shared.steps.decision import Decision
+from shared.steps.live_metrics import LiveMetrics
 from shared.telemetry import Telemetry
-from shared.wire import documents, event_grid, job_notification, registry_webhook
+from shared.wire import documents, event_grid, job_notification, live_metrics, registry_webhook
 from shared.wire.registry_webhook import Dialect
 
 log = logging.getLogger("sluice")
@@ -50,6 +52,7 @@ class Sluice:
     reconcile: Callable[[], Decision]
     plan_rollback: Callable[[RollbackAsked], RollBack]
     ask_scoring: AskScoring
+    live_metrics: LiveMetrics
     decide_approval: Callable[[Answer], Decision]
     release_quarantined: Callable[[ReleaseAsked], Decision]
     ledger: Ledger
@@ -110,6 +113,15 @@ class Sluice:
         command = job_notification.decode(body, workspace=workspace or self.workspaces[0])
         if command is not None:
             self.outbox.send([command])
+
+    def live_metrics_delivery(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Live metrics that somebody sends. Raises TooLarge, Unauthenticated, or as `report` does."""
+        secrets = self.secrets.webhooks[Dialect.RELAY]
+        self.report(live_metrics.receive(headers, body, secrets=secrets, now=self.clock.now()))
+
+    def report(self, reports: Sequence[LiveMetric]) -> None:
+        """Keep live metrics, and train where they are bad. Raises UnknownUseCase, Malformed, Refused or Unreachable."""
+        self._apply(lambda: self.live_metrics.report(reports))
 
     def sweep(self) -> None:
         """Find what was lost, and carry it on."""

@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     relay_secret: SecretStr = Field(
         default=SecretStr(""),
         alias="RELAY_SECRET",
-        description="the same of the relay of Unity Catalog's updates; empty: nothing of it is believed",
+        description="the same of the relay of Unity Catalog's updates, and of live metrics; empty: nobody is believed",
     )
     databricks_workspace: str = Field(
         default="ws1", alias="DATABRICKS_WORKSPACE", description="our name for the workspace"

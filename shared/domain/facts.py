@@ -399,9 +399,50 @@ class DataResumed(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LiveMetricsBad(Fact):
+    """Of the last `of` values that were measured of the version in production, the newest first, `bad` or more are not
+    within the bound. What follows trains on the newest version of silver, which the story `data_story` committed.
+    """
+
+    use_case: str
+    model: str
+    version: str
+    metric: str
+    values: tuple[float, ...]
+    bound: str
+    bad: int
+    of: int
+    table: str
+    delta_version: int
+    data_story: str
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return (identity.model_at(self.model, self.version),)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            use_case="flight_delays",
+            model="flight_delays",
+            version="1",
+            metric="rmse",
+            values=(24.5, 23.1, 19.8, 26.0),
+            bound="at most 20",
+            bad=3,
+            of=5,
+            table="silver/flight_delays",
+            delta_version=1,
+            data_story="fedcba9876543210",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingSkipped(Fact):
     """No training follows: the retrain policy lets none, or the use case has no training job. `reason` is no-drift,
-    cool-down, at-once, budget or no-job.
+    no-bad-metrics, same-data, cool-down, at-once, budget or no-job.
     """
 
     reason: str
@@ -1437,6 +1478,7 @@ KINDS: dict[str, type[Fact]] = {
         DataSuperseded,
         DataMissing,
         DataResumed,
+        LiveMetricsBad,
         TrainingSkipped,
         TrainingStarted,
         TrainingFinished,

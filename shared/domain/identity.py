@@ -38,6 +38,11 @@ def story_of_rollback(model: str, slot: str, etag: str, version: str) -> str:
     return _digest("rollback", model, slot, etag, version)[:16]
 
 
+def story_of_live_metrics(model: str, version: str, delta_version: int, metric: str) -> str:
+    """The story of a training that the live metrics of a version ask for: once on the same data."""
+    return _digest("live-metrics", model, version, str(delta_version), metric)[:16]
+
+
 def story_of_scoring(model: str, version: str, asked_at: str) -> str:
     """The story of a scoring that a person asked for."""
     return _digest("scoring", model, version, asked_at)[:16]

@@ -1,4 +1,4 @@
-"""When new data is trained on: always or only on drift, not too soon, not too often, not too much at once."""
+"""When is trained: on new data, only on drift, by bad live metrics; not too soon, too often, too much at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from enum import StrEnum
 from shared.domain import facts as f
 from shared.domain import story as stories
 from shared.domain.drift import Drift
+from shared.domain.live_metrics import LiveSpec
+from shared.domain.verdicts import RunResult
 
 
 class When(StrEnum):
@@ -15,12 +17,15 @@ class When(StrEnum):
 
     NEW_DATA = "new_data"
     DRIFT = "drift"
+    LIVE_METRICS = "live_metrics"
 
 
 class Skip(StrEnum):
     """Why there is none."""
 
     NO_DRIFT = "no-drift"
+    NO_BAD_METRICS = "no-bad-metrics"
+    SAME_DATA = "same-data"
     COOL_DOWN = "cool-down"
     AT_ONCE = "at-once"
     BUDGET = "budget"
@@ -29,12 +34,15 @@ class Skip(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class RetrainSpec:
-    """A use case's `retrain`. What is None has no limit; a day is UTC's."""
+    """A use case's `retrain`. What is None has no limit; a day is UTC's. `live`: bad live metrics begin a training too,
+    beside what `when` says of new data.
+    """
 
     when: When = When.NEW_DATA
     cool_down: timedelta | None = None
     at_once: int | None = None
     per_day: int | None = None
+    live: LiveSpec | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,14 +80,38 @@ def runs(story: Sequence[f.Fact]) -> bool:
     return not over and not stories.of_kind(story, f.Parked)
 
 
-def decide(
-    spec: RetrainSpec, story: Sequence[f.Fact], claims: Sequence[Claim], now: datetime, *, champion: str
+def is_tried(data_story: Sequence[f.Fact], version: str) -> bool:
+    """Does a training of the data's own story stand against that version already, which did not fail?"""
+    started, finished = stories.newest(data_story, f.TrainingStarted), stories.newest(data_story, f.TrainingFinished)
+    failed = finished is not None and finished.final and finished.result is not RunResult.SUCCEEDED
+    return started is not None and started.champion_version == version and not failed
+
+
+def not_asked(
+    spec: RetrainSpec, story: Sequence[f.Fact], *, champion: str, values: Sequence[float], data_story: Sequence[f.Fact]
 ) -> Skipped | None:
-    """None to train; `claims` are the newest first, of other stories. Without a champion no drift is waited for."""
+    """Why nobody asks for a training; None to go on. `values` are the live ones of the champion, the newest first;
+    `data_story` is what committed the data of a story that live metrics began.
+    """
+    if bad := stories.last(story, f.LiveMetricsBad):
+        if not is_tried(data_story, bad.version):
+            return None
+        what = f"version {bad.delta_version} of {bad.table} against version {bad.version}"
+        return Skipped(reason=Skip.SAME_DATA, detail=f"story {bad.data_story} trained on {what} already")
     if spec.when is When.DRIFT and champion and not asks_for_training(story):
         drift = stories.last(story, f.DriftMeasured)
         against = f"version {drift.against_version}" if drift else "the baseline"
         return Skipped(reason=Skip.NO_DRIFT, detail=f"it is near enough to {against}")
+    live = spec.live
+    if spec.when is When.LIVE_METRICS and champion and live and not live.is_bad(values):
+        counted = f"{live.count(values)} of the last {len(values[: live.of])} values of {live.metric}"
+        detail = f"{counted} of version {champion} are not {live.bound}, {live.bad} of {live.of} ask for a training"
+        return Skipped(reason=Skip.NO_BAD_METRICS, detail=detail)
+    return None
+
+
+def decide(spec: RetrainSpec, claims: Sequence[Claim], now: datetime) -> Skipped | None:
+    """None to train, of what is asked for; `claims` are the newest first, of other stories."""
     running = [claim for claim in claims if claim.runs]
     if spec.at_once is not None and len(running) >= spec.at_once:
         which = ", ".join(claim.story for claim in running[:3])

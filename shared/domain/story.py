@@ -11,6 +11,7 @@ from shared.domain.verdicts import RunResult, Verdict
 
 _BEGIN_WITH_A_VERSION = (f.VersionRolledBack, f.ScoringRequested)
 _HasScored = f.VersionPromoted | f.VersionRolledBack | f.ScoringRequested
+_TrainedOn = f.DataCommitted | f.LiveMetricsBad
 _OfGeneration = f.BatchChecked | f.TrainingStarted | f.TrainingFinished
 
 MAX_GENERATIONS = 3
@@ -53,6 +54,8 @@ def _is_done(story: Sequence[f.Fact]) -> bool:
         return decided or finished.result is not RunResult.SUCCEEDED  # succeeded: its version is still to come
     if last(story, f.TrainingSkipped) and not last(story, f.TrainingStarted):
         return True
+    if last(story, f.LiveMetricsBad):  # its training is still to come
+        return False
     over = last(story, f.DataQuarantined) or last(story, f.DataSuperseded)
     return not last(story, f.DataCommitted) and bool(over or not last(story, f.DataArrived))
 
@@ -89,9 +92,11 @@ def is_decided(story: Sequence[f.Fact], version: str) -> bool:
 
 
 def use_case_of(story: Sequence[f.Fact]) -> str:
-    """The use case, where an arrival, a person or a silence began the story, or its scoring is planned, else ""."""
+    """The use case, where an arrival, a person, a silence or live metrics began the story, or its scoring is planned,
+    else "".
+    """
     arrived = last(story, f.DataArrived) or last(story, f.VersionRolledBack) or last(story, f.ScoringRequested)
-    other = last(story, f.DataMissing) or last(story, f.ScoringPlanned)
+    other = last(story, f.LiveMetricsBad) or last(story, f.DataMissing) or last(story, f.ScoringPlanned)
     return arrived.use_case if arrived else other.use_case if other else ""
 
 
@@ -121,20 +126,25 @@ def _next(story: Sequence[f.Fact], use_case: str, cause: str) -> Iterator[Comman
             yield UpdateEndpoint(
                 story=asked.story, cause=cause, use_case=asked.use_case, model=asked.model, version=asked.version
             )
-    elif committed := last(story, f.DataCommitted):
-        yield train_on(committed, use_case, cause=cause)
+    elif data := trained_on(story):
+        yield train_on(data, use_case, cause=cause)
     elif arrived and not last(story, f.DataQuarantined):
         yield _check(story, arrived, cause)
 
 
-def train_on(committed: f.DataCommitted, use_case: str, *, cause: str = "") -> StartTraining:
-    """The command that follows a commit."""
+def trained_on(story: Sequence[f.Fact]) -> _TrainedOn | None:
+    """What names the version of silver that a training of the story reads: its commit, or bad live metrics."""
+    return last(story, f.DataCommitted) or last(story, f.LiveMetricsBad)
+
+
+def train_on(data: _TrainedOn, use_case: str, *, cause: str = "") -> StartTraining:
+    """The command that follows a commit, or bad live metrics."""
     return StartTraining(
-        story=committed.story,
+        story=data.story,
         cause=cause,
         use_case=use_case,
-        table=committed.table,
-        delta_version=committed.delta_version,
+        table=data.table,
+        delta_version=data.delta_version,
     )
 
 

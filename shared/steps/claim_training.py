@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from shared.domain import story as stories
-from shared.domain.facts import Fact, TrainingSkipped, TrainingStarted
-from shared.domain.retrain import Claim, claims_of, decide, runs
+from shared.domain.facts import Fact, LiveMetricsBad, TrainingSkipped, TrainingStarted
+from shared.domain.retrain import Claim, claims_of, decide, not_asked, runs
 from shared.domain.usecase import UseCase
 from shared.notes import Entry, Journals
 from shared.ports import Clock, Ledger
+from shared.steps.live_metrics import live_values
 
 LOOKED_AT = 500
 """So many trainings back the journal is read."""
@@ -27,9 +28,16 @@ def claim_training(
         entries = journals.noted(scope, LOOKED_AT)
         if any(entry.story == story for entry in entries):
             return None
-        now = clock.now()
+        now, bad = clock.now(), stories.last(told, LiveMetricsBad)
         claims = [Claim(story=each.story, at=each.at, runs=runs(ledger.story(each.story))) for each in entries]
-        if found := decide(spec, told, claims, now, champion=champion):
+        found = not_asked(
+            spec,
+            told,
+            champion=champion,
+            values=live_values(use_case, champion, journals),
+            data_story=ledger.story(bad.data_story) if bad else (),
+        ) or decide(spec, claims, now)
+        if found:
             fact = TrainingSkipped(story=story, at=now, reason=found.reason, detail=found.detail)
             ledger.record([fact])
             return _skipped(ledger.story(story)) or fact

@@ -8,7 +8,6 @@ from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.commands import Command, PlanScoring
 from shared.domain.facts import (
-    DataCommitted,
     Fact,
     Parked,
     ScoringPlanned,
@@ -79,7 +78,7 @@ def is_open(story: Sequence[Fact]) -> bool:
     ended = finished is not None and finished.final and finished.result is not RunResult.SUCCEEDED
     skipped = started is None and stories.last(story, TrainingSkipped) is not None
     decided = ended or skipped or stories.last(story, VersionJudged) or stories.last(story, Parked)
-    return stories.last(story, DataCommitted) is not None and not decided
+    return stories.trained_on(story) is not None and not decided
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from shared.domain import quarantine
 from shared.domain import story as stories
-from shared.domain.facts import BatchChecked, DataCommitted, Fact, RowsQuarantined, TrainingStarted
+from shared.domain.facts import BatchChecked, DataCommitted, Fact, LiveMetricsBad, RowsQuarantined, TrainingStarted
 from shared.domain.policy import AGE, Condition, Evidence
-from shared.ports import Approval, Artefacts, Description, ModelVersion
+from shared.ports import Approval, Artefacts, Description, Ledger, ModelVersion
 
 CHAMPION_PREFIX = "champion."
 """The challenger's run logs the champion's metrics, measured on the same rows, under this prefix."""
@@ -20,6 +20,12 @@ OURS = {"sluice.verdict", "sluice.decision"}
 """Tags that say what was decided: no evidence for it."""
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def with_its_data(told: Sequence[Fact], ledger: Ledger) -> Sequence[Fact]:
+    """The story, after that of the data which it trained on, where another story committed that."""
+    bad = stories.last(told, LiveMetricsBad)
+    return [*ledger.story(bad.data_story), *told] if bad else told
 
 
 def gather(

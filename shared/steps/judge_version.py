@@ -7,7 +7,6 @@ from shared.domain import identity, people
 from shared.domain import story as stories
 from shared.domain.commands import Command, JudgeVersion, PlanScoring
 from shared.domain.facts import (
-    DataCommitted,
     Fact,
     ScoringPlanned,
     TrainingStarted,
@@ -25,7 +24,7 @@ from shared.ports import Approval, Approvals, Artefacts, Clock, Ledger, ModelVer
 from shared.steps import update_endpoint
 from shared.steps.approval import ask_people
 from shared.steps.decision import Decision
-from shared.steps.evidence import gather
+from shared.steps.evidence import gather, with_its_data
 from shared.steps.telling import QUIET, Telling
 
 
@@ -49,7 +48,7 @@ def judge_version(
         return Decision(summary=f"{command.model} has no version {command.version} any more")
     story = story_of(version, ledger)
     told = ledger.story(story)
-    if stories.last(told, DataCommitted) and not stories.last(told, TrainingStarted):
+    if stories.trained_on(told) and not stories.last(told, TrainingStarted):
         name = identity.model_at(version.model, version.version)
         return Decision(summary=f"{name} waits: the start of its training is not recorded yet")
     judged = _of_version(told, VersionJudged, version)
@@ -62,9 +61,8 @@ def judge_version(
             mlflow_run_id=version.mlflow_run_id,
         )
         approval = approvals.approved(version.model, use_case.gate.slot)
-        evidence = gather(
-            version, told, approval, trains=bool(use_case.training.job), artefacts=artefacts, now=clock.now()
-        )
+        trains, told = bool(use_case.training.job), with_its_data(told, ledger)
+        evidence = gather(version, told, approval, trains=trains, artefacts=artefacts, now=clock.now())
         ledger.record([registered, _judge(version, use_case, evidence, story=story, clock=clock)])
         judged = _of_version(ledger.story(story), VersionJudged, version)  # of two that judge at once, the first counts
         assert judged is not None  # noqa: S101 - recorded above, for the type checker
@@ -92,11 +90,11 @@ def judge_version(
 
 def story_of(version: ModelVersion, ledger: Ledger) -> str:
     """The story that led to the version; one of its own for a version that somebody registered by hand, whose tags
-    name no story of ours that committed data, or no run that trained on it.
+    name no story of ours that has data to train on, or no run that trained on it.
     """
     tagged = version.tags.get("sluice.story", "")
     told = ledger.story(tagged) if tagged else ()
-    if stories.last(told, DataCommitted) and _made_in(told, version):
+    if stories.trained_on(told) and _made_in(told, version):
         return tagged
     return identity.story_of_version(version.model, version.version)
 
@@ -155,7 +153,8 @@ def _people(
     if approval and approval.version == version.version:  # being promoted: if people said so, by their word still
         found = people.standing(told, version.model, version.version, now=clock.now())
         return found if found and found.state is State.GRANTED else None
-    evidence = gather(version, told, approval, trains=bool(use_case.training.job), artefacts=artefacts, now=clock.now())
+    trains, told = bool(use_case.training.job), with_its_data(told, ledger)
+    evidence = gather(version, told, approval, trains=trains, artefacts=artefacts, now=clock.now())
     afresh = _judge(version, use_case, evidence, story=judged.story, clock=clock)
     return ask_people(judged, afresh, use_case, requester=version.author, ledger=ledger, clock=clock, telling=telling)
 

@@ -3,7 +3,7 @@
 from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.commands import PlanScoring
-from shared.domain.facts import DataCommitted, ScoringPlanned, ScoringRequested, ScoringSkipped
+from shared.domain.facts import ScoringPlanned, ScoringRequested, ScoringSkipped
 from shared.domain.fan_out import SHARD_SIZE, groups_place, plan_in, refuse_too_many, shards, start_of
 from shared.domain.usecase import UseCase, UseCases
 from shared.ports import Clock, Lake, Ledger
@@ -55,9 +55,9 @@ def _plan(
     command: PlanScoring, plan_id: str, use_case: UseCase, *, ledger: Ledger, lake: Lake, clock: Clock
 ) -> ScoringPlanned:
     told = ledger.story(command.story)
-    committed, requested = stories.last(told, DataCommitted), stories.last(told, ScoringRequested)
+    data, requested = stories.trained_on(told), stories.last(told, ScoringRequested)
     since = requested.since if requested else -1
-    table, delta_version = use_case.data.table, committed.delta_version if committed else -1
+    table, delta_version = use_case.data.table, data.delta_version if data else -1
     if delta_version < 0:  # a version that no arrival led to scores what is there now
         delta_version = lake.rows(table, use_case.scoring.part_by, "").delta_version
     scoring = use_case.scoring

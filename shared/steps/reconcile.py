@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from shared.domain import identity, people, slots
 from shared.domain import story as stories
 from shared.domain.commands import Command, EnforceSlot, JudgeVersion
-from shared.domain.facts import DataCommitted, DataMissing, Fact
+from shared.domain.facts import DataMissing, Fact
 from shared.domain.identity import model_at
 from shared.domain.people import State
 from shared.domain.story import MAX_GENERATIONS
@@ -19,6 +19,7 @@ from shared.steps.close_batches import close_batches
 from shared.steps.decision import Decision
 from shared.steps.due_scorings import DueScorings, is_open, under_way
 from shared.steps.enforce_slot import contest_of, is_told
+from shared.steps.live_metrics import LiveMetrics
 from shared.steps.watch_arrivals import end_unknown, watch_arrivals
 
 PARTS_AT_ONCE = 500
@@ -33,12 +34,13 @@ def reconcile(
     parking: Parking,
     registry: Registry,
     journals: Journals,
+    live: LiveMetrics,
     due: DueScorings,
     clock: Clock,
     after: timedelta,
 ) -> Decision:
     """Send what carries on each story that was idle for `after`, each version nobody decided, each slot that moved;
-    record where data is missing.
+    record where data is missing, or live metrics are bad.
 
     Every sweep has its time in its message ids, so that the broker does not take it for the one before. A registry
     that does not answer, or refuses, keeps nothing else from being swept. What waits in the parked list is not sent
@@ -54,7 +56,8 @@ def reconcile(
     for story_id in ledger.unsettled():
         story = ledger.story(story_id)
         busy |= set(under_way(story, use_cases))
-        trained_on |= {one.table for one in stories.of_kind(story, DataCommitted) if is_open(story)}
+        if (data := stories.trained_on(story)) and is_open(story):
+            trained_on.add(data.table)
         if stories.last(story, DataMissing):
             silences.append(story)
         elif story and stories.idle_for(story, now) >= after:
@@ -62,6 +65,7 @@ def reconcile(
             (parts if identity.is_shard(story_id) else send).extend(carry_on)
     send += _turn(parts, now)
     for use_case in use_cases.all:
+        send += live.look(use_case)
         send += close_batches(use_case, ledger=ledger, journals=journals, now=now)
         send += due.ask(use_case, busy, trained_on)
     missing = sum(watch_arrivals(each, silences, ledger=ledger, journals=journals, now=now) for each in use_cases.all)

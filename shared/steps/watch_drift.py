@@ -1,16 +1,17 @@
 """A batch's profile is kept, and compared with that of the version the champion was trained on, or the one before."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.domain import story as stories
 from shared.domain.commands import CheckBatch
 from shared.domain.drift import Against, compare, outcome
-from shared.domain.facts import DataCommitted, DriftMeasured
+from shared.domain.facts import DataCommitted, DriftMeasured, LiveMetricsBad, VersionRegistered
 from shared.domain.identity import model_at
 from shared.domain.profile import Profile, name_of, versions_of
 from shared.domain.usecase import UseCase
-from shared.ports import Ledger
+from shared.ports import Approval, Ledger
 from shared.steps.batch_ports import BatchPorts
 
 _BACK = 10
@@ -70,14 +71,22 @@ def baseline_of(story: str, use_case: UseCase, ports: BatchPorts) -> Baseline | 
     """The commit to compare with, and its profile; None where there is none yet."""
     if use_case.drift is None or use_case.drift.against is Against.CHAMPION:
         approval = ports.approvals.approved(use_case.training.model, use_case.gate.slot)
-        names = [model_at(approval.model, approval.version)] if approval else []
-        for led in [each for name in names for each in ports.ledger.find(name)]:
+        for led in _data_of(approval, ports.ledger) if approval else ():
             if led != story and (found := baseline_at(led, use_case, ports)):
                 return found
     for entry in ports.journals.noted(versions_of(use_case.data.table), _BACK):
         if entry.story != story and (found := baseline_at(entry.story, use_case, ports)):
             return found
     return None
+
+
+def _data_of(approval: Approval, ledger: Ledger) -> Iterator[str]:
+    """The stories that may have committed what the version was trained on."""
+    for led in ledger.find(model_at(approval.model, approval.version)):
+        told = ledger.story(led)
+        made = any(one.version == approval.version for one in stories.of_kind(told, VersionRegistered))
+        bad = stories.last(told, LiveMetricsBad)
+        yield bad.data_story if bad and made else led
 
 
 def baseline_at(story: str, use_case: UseCase, ports: BatchPorts) -> Baseline | None:

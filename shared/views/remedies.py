@@ -69,7 +69,7 @@ def _remedies(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> Iter
     for fact in story:
         why = "" if isinstance(fact, f.Parked) or _is_over(fact, story) else stories.needs_attention([fact])
         if why:
-            advice, command = _advice(fact)
+            advice, command = _advice(fact, story)
             yield Remedy(why=why, detail="", at=fact.at, advice=advice, command=command)
     for requested in stories.of_kind(story, f.ApprovalRequested):
         asked = people.standing(story, requested.model, requested.version, now=requested.at)
@@ -135,10 +135,15 @@ def _of_withheld(fact: f.RevertWithheld) -> Remedy:
     )
 
 
-def _advice(fact: f.Fact) -> tuple[str, tuple[str, ...]]:
+def _advice(fact: f.Fact, story: Sequence[f.Fact]) -> tuple[str, tuple[str, ...]]:
     match fact:
         case f.TrainingFinished():
-            return f"{_read(fact.job_run_id, fact.result)}, mend its cause, then land the file again", ()
+            bad = stories.last(story, f.LiveMetricsBad)
+            then = (
+                "it trains again with the next data, while its metrics are bad" if bad else "then land the file again"
+            )
+            command = ("metrics", "show", bad.model) if bad else ()
+            return f"{_read(fact.job_run_id, fact.result)}, mend its cause, {then}", command
         case f.PartFailed(job_run_id=0):
             shard = identity.story_of_plan(fact.story, identity.shard_plan(fact.plan, fact.part))
             return "look at the story of the shard, which names the runs; then `score retry` this one", ("story", shard)

@@ -112,6 +112,14 @@ def _resumed(fact: f.DataResumed) -> str:
 
 
 @sentence.register
+def _live_metrics_bad(fact: f.LiveMetricsBad) -> str:
+    seen = ", ".join(f"{value:g}" for value in fact.values)
+    asked = f"at least {fact.bad} of the last {fact.of} values of {fact.metric} are not {fact.bound}"
+    then = f"a training on version {fact.delta_version} of {fact.table} is asked for"
+    return f"{fact.model} version {fact.version} is bad in production, {asked}: {seen}; {then}"
+
+
+@sentence.register
 def _skipped(fact: f.TrainingSkipped) -> str:
     return f"no training, {fact.reason}: {fact.detail}"
 

@@ -387,6 +387,7 @@ COMMANDS = [
     ["report"],
     *(["score", word] for word in ("run", "status", "retry")),
     *(["quarantine", word] for word in ("list", "show", "release")),
+    *(["metrics", word] for word in ("report", "show")),
     *(["gate", word] for word in ("explain", "simulate", "check")),
 ]
 

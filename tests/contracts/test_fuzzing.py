@@ -22,6 +22,9 @@ SEEDS = {
     "mlflow-webhook": json.dumps(
         {"entity": "model_version", "action": "created", "timestamp": "", "data": {"name": "a", "version": "1"}}
     ),
+    "live-metrics": json.dumps(
+        {"metrics": [{"model": "a", "version": 1, "metric": "m", "value": 1.5, "at": "2026-01-31T03:00:00Z"}]}
+    ),
     "manifest": '{"files": ["a.csv"]}',
     "delta-commit": '{"add": {"path": "a=1/b.parquet", "size": 1, "partitionValues": {"a": "1"}, "dataChange": true}}',
     "use-case": (PROJECT / "usecases/flight_delays/usecase.yml").read_text(),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -35,20 +36,26 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def settings_values(broker: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The sample settings, with this test run's places; MLflow and the workspace do not answer."""
+    """The sample settings, with this test run's places; MLflow and the workspace do not answer. Rain has a live metric
+    watched.
+    """
     folder = tmp_path_factory.mktemp("functions")
     values: dict[str, str] = json.loads((PROJECT / "local.settings.sample.json").read_text())["Values"]
     nobody = free_port()
+    use_cases = shutil.copytree(PROJECT / "usecases", folder / "usecases", ignore=shutil.ignore_patterns("__pycache__"))
+    rain = use_cases / "rain/usecase.yml"
+    rain.write_text(f"{rain.read_text()}\nretrain:\n  live: {{ metric: f1, at_least: 0.8, bad: 2, of: 3 }}\n")
     return {
         **values,
         "LANDING_ROOT": str(folder / "landing"),
         "LAKE_ROOT": str(folder / "lake"),
         "LEDGER": f"sqlite:///{folder / 'ledger.db'}",
-        "USE_CASES": str(PROJECT / "usecases"),
+        "USE_CASES": str(use_cases),
         "SERVICE_BUS": broker,
         "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{nobody}",
         "DATABRICKS_HOST": f"http://127.0.0.1:{nobody}/{WORKSPACE}",
         "REGISTRY_WEBHOOK_SECRET": SECRET,
+        "RELAY_SECRET": SECRET,
         "JOB_NOTIFICATION_PASSWORD": PASSWORD,
     }
 

@@ -6,6 +6,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,11 @@ from shared.adapters.sqlite import SqliteLedger
 from shared.domain import facts as f
 from shared.domain import identity
 from shared.domain.commands import CheckBatch, Queue
+from shared.domain.profile import versions_of
+from shared.notes import Entry
+from shared.ports import Approval
 from shared.settings import Settings
+from shared.views.records import Records
 from shared.wire.documents import encode_command
 from tests.functions.conftest import PASSWORD, SECRET
 
@@ -40,7 +45,8 @@ QUEUE_FUNCTIONS = {
 def test_every_function_is_indexed(engine: Engine) -> None:
     """The engine finds each trigger of the design, and none that nobody knows."""
     parking = {f"park_{queue.name.lower()}" for queue in Queue}
-    http = {"registry_webhook", "registry_webhook_databricks", "registry_webhook_relay", "job_notification", "health"}
+    webhooks = {"registry_webhook", "registry_webhook_databricks", "registry_webhook_relay"}
+    http = {*webhooks, "job_notification", "live_metrics", "health"}
     known = {"data_arrival", "reconcile", *QUEUE_FUNCTIONS, *parking, *http}
     assert {name for name in engine.functions if not name.startswith("ops")} == known
 
@@ -175,7 +181,7 @@ def test_registry_webhook(invoke: Invoke, waiting: Waiting) -> None:
 
 
 def test_registry_webhook_of_another_dialect(invoke: Invoke) -> None:
-    """Where the setting is empty nobody is believed; what is too large is not even read."""
+    """Without a signature, or where the setting is empty, nobody is believed; what is too large is not even read."""
     for function, route in (("registry_webhook_databricks", "databricks"), ("registry_webhook_relay", "relay")):
         url = f"/api/registry-webhook/{route}"
         assert _status(invoke(function, payloads.http("POST", url, body=b"{}"))) == 401
@@ -194,6 +200,53 @@ def test_job_notification(invoke: Invoke, waiting: Waiting) -> None:
     assert [each for each in waiting("job-events") if each["job_run_id"] == 4711] == []
     assert _status(invoke("job_notification", post(PASSWORD))) == 202
     assert [each["workspace"] for each in waiting("job-events") if each["job_run_id"] == 4711] == ["ws1"]
+
+
+def _live(*values: float, secret: str = SECRET, **changes: str) -> Payload:
+    """One value an hour."""
+    said = [
+        {"model": "rain", "version": "41", "metric": "f1", "value": value, "at": f"2026-01-31T0{hour}:00Z", **changes}
+        for hour, value in enumerate(values)
+    ]
+    body, timestamp = json.dumps({"metrics": said}).encode(), str(int(time.time()))
+    digest = hmac.new(secret.encode(), f"live.{timestamp}.".encode() + body, hashlib.sha256).digest()
+    headers = {
+        "X-Sluice-Delivery-Id": "live",
+        "X-Sluice-Timestamp": timestamp,
+        "X-Sluice-Signature": f"v1,{base64.b64encode(digest).decode()}",
+    }
+    return payloads.http("POST", "/api/live-metrics", headers=headers, body=body)
+
+
+def test_live_metrics_begin_a_training(invoke: Invoke, ledger: Records, waiting: Waiting) -> None:
+    """Signed: 202, and one message however often delivered. Forged: 401. What cannot be kept: 400, and why."""
+    story, at = "1a" * 8, f.VersionRegistered.example().at
+    registered = replace(f.VersionRegistered.example(), story=story, model="rain", version="41")
+    ledger.record([registered, replace(f.TrainingSkipped.example(), story=story)])
+    ledger.note(Entry(scope=versions_of("silver/weather"), number=7, story=story, at=at, text="1"))
+    ledger.approve(Approval(model="rain", slot="champion", version="41", story=story, at=at), replaces=None)
+    bad = identity.story_of_live_metrics("rain", "41", 7, "f1")
+
+    assert _status(invoke("live_metrics", _live(0.9, 0.7))) == 202
+    assert list(ledger.story(bad)) == []
+    assert [_status(invoke("live_metrics", _live(0.9, 0.7, 0.6))) for _ in range(3)] == [202, 202, 202]
+    assert [fact.kind for fact in ledger.story(bad)] == ["LiveMetricsBad"]
+    (command,) = [each for each in waiting("trainings") if each["story"] == bad]
+    assert (command["use_case"], command["table"], command["delta_version"]) == ("rain", "silver/weather", 7)
+
+    assert _status(invoke("live_metrics", _live(0.1, secret="forged"))) == 401
+    for payload, told in (
+        (_live(0.1, model="hail"), "no use case has the model 'hail'"),
+        (_live(0.1, metric="auc"), "rain has f1 watched, not 'auc'"),
+        (_live(0.1, version="99"), "no version '99' of rain was ever judged"),
+        (_live(float("nan")), "f1 is nan, which is no number"),
+        (_live(), "no live metrics"),
+    ):
+        outcome = invoke("live_metrics", payload)
+        assert _status(outcome) == 400
+        assert outcome.http
+        assert told in outcome.http.body.decode()
+    assert _status(invoke("live_metrics", payloads.http("POST", "/api/live-metrics", body=b" " * 65_537))) == 413
 
 
 def test_sweep_survives_a_registry_that_does_not_answer(invoke: Invoke) -> None:

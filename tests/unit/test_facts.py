@@ -98,6 +98,7 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.DriftMeasured.example(), {"generation"}),
         (f.RowsQuarantined.example(), {"generation"}),
         (f.TrainingSkipped.example(), set()),
+        (f.LiveMetricsBad.example(), set()),
         (f.DataMissing.example(), {"period"}),
         (f.DataResumed.example(), set()),
         (f.QuarantineReleased.example(), {"generation"}),
@@ -139,6 +140,7 @@ def _another(fact: f.Fact, field: str) -> Any:
         (f.RevertWithheld.example(), ("flight_delays@3", HISTORY, CONTEST)),
         (f.SlotRestored.example(), (HISTORY, CONTEST)),
         (f.VersionPromoted.example(), (HISTORY,)),
+        (f.LiveMetricsBad.example(), ("flight_delays@1",)),
         (f.VersionRolledBack.example(), ("flight_delays@1", HISTORY)),
     ],
 )

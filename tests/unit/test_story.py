@@ -22,6 +22,8 @@ PARTS = PLANNED.parts
 LOST = replace(FINISHED, result=RunResult.LOST, final=False)
 FAILED = replace(FINISHED, result=RunResult.FAILED, message="no such column")
 TO_GOLD: list[f.Fact] = [ARRIVED, CHECKED, COMMITTED, STARTED, FINISHED, REGISTERED, JUDGED, PROMOTED, PLANNED]
+BAD = replace(f.LiveMetricsBad.example(), story=ARRIVED.story)
+SKIPPED = f.TrainingSkipped.example()
 LATER = ARRIVED.at + timedelta(hours=1)
 
 
@@ -43,6 +45,9 @@ SETTLED: dict[str, list[f.Fact]] = {
     "superseded": [ARRIVED, f.DataSuperseded.example()],
     "training failed": [ARRIVED, CHECKED, COMMITTED, STARTED, FAILED],
     "rejected": [ARRIVED, CHECKED, COMMITTED, STARTED, FINISHED, REGISTERED, JUDGED, REJECTED],
+    "live metrics, skipped": [BAD, SKIPPED],
+    "live metrics, training failed": [BAD, STARTED, FAILED],
+    "live metrics, rejected": [BAD, STARTED, FINISHED, REGISTERED, JUDGED, REJECTED],
     "rejected by hand": [REGISTERED, JUDGED, REJECTED],
     "scored": [*TO_GOLD, *map(started, PARTS), *map(scored, PARTS), SCORED_ALL],
     "no parts": [*TO_GOLD[:-1], replace(PLANNED, parts=())],
@@ -66,6 +71,10 @@ OPEN: dict[str, list[f.Fact]] = {
     "registered": [ARRIVED, CHECKED, COMMITTED, STARTED, FINISHED, REGISTERED],
     "rejected before the end of its run": [ARRIVED, CHECKED, COMMITTED, STARTED, REGISTERED, JUDGED, REJECTED],
     "a second version": [REGISTERED, JUDGED, REJECTED, replace(REGISTERED, version="2")],
+    "live metrics": [BAD],
+    "live metrics, trains": [BAD, STARTED],
+    "live metrics, trained": [BAD, STARTED, FINISHED],
+    "live metrics, lost": [BAD, STARTED, LOST],
     "promoted": TO_GOLD[:-1],
     "planned": TO_GOLD,
     "scores": [*TO_GOLD, started("EWR"), scored("EWR"), started("JFK")],
@@ -135,6 +144,10 @@ def part(name: str, generation: int = 1) -> ScorePart:
         ("trains", [FOLLOW]),
         ("trained", []),
         ("lost", [replace(AGAIN, generation=2)]),
+        ("live metrics", [AGAIN]),
+        ("live metrics, trains", [FOLLOW]),
+        ("live metrics, trained", []),
+        ("live metrics, lost", [replace(AGAIN, generation=2)]),
         ("trains again", [FOLLOW]),
         ("registered", []),
         ("rejected before the end of its run", [FOLLOW]),

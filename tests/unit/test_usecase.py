@@ -12,6 +12,7 @@ import pytest
 
 from shared import usecase
 from shared.domain.drift import Measure
+from shared.domain.live_metrics import LiveSpec
 from shared.domain.retrain import RetrainSpec, When
 from shared.domain.usecase import Enforcement, Format, QuarantineKind, SlotKind, UseCases
 from shared.domain.verdicts import Severity
@@ -392,12 +393,36 @@ def test_drift_retrain_and_quarantine_are_read(folder: Path) -> None:
     assert one.drift.of("year").at_most == {}
 
 
+def test_live_metric_is_read(folder: Path) -> None:
+    text = "retrain:\n  when: live_metrics\n  live: { metric: rmse, at_most: 20.5, bad: 3, of: 5 }\n\ntraining:\n"
+    change(folder / "usecase.yml", "training:\n", text)
+    live = LiveSpec(metric="rmse", at_most=Decimal("20.5"), bad=3, of=5)
+    assert usecase.load_one(folder).retrain == RetrainSpec(when=When.LIVE_METRICS, live=live)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("retrain: { cool_down: soon }", "retrain.cool_down"),
         ("retrain: { per_day: 0 }", "retrain.per_day"),
         ("retrain: { when: never }", "retrain.when"),
+        ("retrain: { when: live_metrics }", "retrain: Value error, when: live_metrics needs live: say which metric"),
+        ("retrain: { live: { metric: rmse, bad: 3, of: 5 } }", "retrain.live: Value error, say one of at_most"),
+        (
+            "retrain: { live: { metric: rmse, at_most: 2, at_least: 1, bad: 3, of: 5 } }",
+            "retrain.live: Value error, say one of at_most (such as 20) and at_least (such as 0.8)",
+        ),
+        (
+            "retrain: { live: { metric: rmse, at_most: 20, bad: 6, of: 5 } }",
+            "retrain.live: Value error, 6 of the last 5 are never bad: make bad at most as large as of",
+        ),
+        ("retrain: { live: { metric: rmse, at_most: 20, bad: 0, of: 5 } }", "retrain.live.bad"),
+        ("retrain: { live: { metric: rmse, at_most: 20, bad: 3, of: 101 } }", "retrain.live.of"),
+        ("retrain: { live: { metric: rmse, at_most: low, bad: 3, of: 5 } }", "retrain.live.at_most"),
+        ("retrain: { live: { metric: rmse, at_most: NaN, bad: 3, of: 5 } }", "retrain.live.at_most"),
+        ("retrain: { live: { metric: '', at_most: 20, bad: 3, of: 5 } }", "retrain.live.metric"),
+        ("retrain: { live: { at_most: 20, bad: 3, of: 5 } }", "retrain.live.metric: the field is missing"),
+        ("retrain: { live: { metric: m, at_most: 20, bad: 3, ofs: 5 } }", "retrain.live.ofs: there is no such field"),
     ],
 )
 def test_faults_of_the_retrain_policy_name_the_field(folder: Path, text: str, told: str) -> None:
