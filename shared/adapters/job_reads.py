@@ -41,8 +41,8 @@ class LandedJobReads:
                     return None
                 if head is not None:
                     addresses.append(self._landing.address(one.url))
-                    beginnings.append(Path(folder) / f"{number:04}-{Path(one.file).name}")
-                    beginnings[-1].write_bytes(landed_file.beginning(head, spec, Path(one.file).name))
+                    beginnings.append(Path(folder) / f"{number:04}")
+                    beginnings[-1].write_bytes(_beginning(head, spec, Path(one.file).name))
             if not addresses:
                 return None
             return _as_landed(addresses, beginnings, spec)
@@ -65,6 +65,13 @@ class LandedJobReads:
             return None
         paths = [f"{self._lake.uri(location)}/{file}" for file in files]
         return {"format": Format.PARQUET, "reads": [_read(paths)], "schema": NONE, "without": [REASONS]}
+
+
+def _beginning(head: bytes, spec: DataSpec, name: str) -> bytes:
+    if spec.format is not Format.PARQUET and landed_file.is_packed(head) != name.endswith(".gz"):
+        how = "is packed with gzip" if landed_file.is_packed(head) else "is not packed"
+        raise Malformed(f"{name} {how}, which Spark takes from its name: land it under a name that says so")
+    return landed_file.beginning(head, spec, name)
 
 
 def _as_landed(addresses: Sequence[str], beginnings: Sequence[Path], spec: DataSpec) -> Document:

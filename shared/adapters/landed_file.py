@@ -30,6 +30,11 @@ def plain(file: Path, spec: DataSpec, folder: Path) -> Sequence[Path]:
     return found
 
 
+def is_packed(head: bytes) -> bool:
+    """Do these bytes begin a gzip file?"""
+    return head.startswith(_GZIP)
+
+
 def beginning(head: bytes, spec: DataSpec, name: str) -> bytes:
     """Of the first bytes of a file whole lines in UTF-8, for who wants to know its columns; all of it, where a line is
     longer. Raises Malformed.
@@ -37,7 +42,7 @@ def beginning(head: bytes, spec: DataSpec, name: str) -> bytes:
     if spec.format not in {Format.CSV, Format.JSON_LINES}:
         return b""
     try:
-        plain_head = zlib.decompressobj(wbits=31).decompress(head, _LONGEST) if head.startswith(_GZIP) else head
+        plain_head = zlib.decompressobj(wbits=31).decompress(head, _LONGEST) if is_packed(head) else head
     except zlib.error as error:
         raise Malformed(f"{name} is no whole gzip file: {error}") from error
     text = codecs.getincrementaldecoder(spec.encoding)(errors="replace").decode(plain_head)
@@ -51,7 +56,7 @@ def beginning(head: bytes, spec: DataSpec, name: str) -> bytes:
 def _plain(file: Path, spec: DataSpec, target: Path, left: int) -> Path:
     _refuse_more(file.stat().st_size, left, file, spec)
     with file.open("rb") as landed:
-        packed = landed.read(len(_GZIP)) == _GZIP
+        packed = is_packed(landed.read(len(_GZIP)))
     is_text = spec.format in {Format.CSV, Format.JSON_LINES}
     encoding = codecs.lookup(spec.encoding).name if is_text else "utf-8"
     if not packed and encoding == "utf-8":

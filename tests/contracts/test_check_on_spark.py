@@ -1,0 +1,400 @@
+"""The same batch checked here and by the job on Spark: the same verdicts, the same counts, the same tables.
+
+Everything is real but the ledger and the workspace: the job runs where it is started.
+"""
+
+import gzip
+import json
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import hypothesis.strategies as st
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from hypothesis import HealthCheck, given, settings
+from pyspark.sql import SparkSession
+
+from shared.adapters.delta import DeltaLake
+from shared.adapters.delta_quarantine import DeltaQuarantine
+from shared.adapters.duckdb_profiler import DuckdbProfiler
+from shared.adapters.failing_rows import RowSorter
+from shared.adapters.fsspec_landing import FsspecLanding, etag_of
+from shared.adapters.great_expectations import GreatExpectations
+from shared.adapters.job_files import DeltaJobFiles
+from shared.adapters.job_reads import LandedJobReads
+from shared.adapters.lake_check_runs import LakeCheckRuns
+from shared.adapters.lake_documents import LakeDocuments
+from shared.adapters.lake_profiles import LakeProfiles
+from shared.adapters.memory import MemoryLedger
+from shared.domain import facts as f
+from shared.domain import identity
+from shared.domain import story as stories
+from shared.domain.claimed import CLAIMED
+from shared.domain.commands import CheckBatch, FollowRun
+from shared.domain.quality import result_of
+from shared.domain.schema import SchemaChange
+from shared.domain.usecase import DataSpec, Format, QuarantineKind, UseCase, UseCases
+from shared.domain.verdicts import RunResult, Verdict
+from shared.steps.batch_ports import BatchPorts
+from shared.steps.check_batch import check_batch
+from shared.steps.follow_run import follow_run
+from sluice_ml import check
+from sluice_ml.parameters import CheckParameters
+from tests.contracts.ml_laptop import server
+from tests.contracts.test_quality import expect
+from tests.contracts.test_quality_parity import KWARGS, TYPES, rows
+from tests.ports import FakeClock, MemoryJobs
+from tests.world import USE_CASE
+
+URL = "https://account.blob.core.windows.net/landing"
+LIMIT = "500MB"
+SUITE = [
+    expect("column_to_exist", column="origin"),
+    expect("column_values_to_not_be_null", column="x"),
+    expect("column_values_to_be_between", column="x", min_value=0, max_value=100),
+    expect("column_values_to_match_regex", column="name", regex="^[a-z]+$"),
+    expect("column_values_to_be_unique", column="id"),
+    expect("column_mean_to_be_between", severity="warning", column="x", min_value=0, max_value=1),
+]
+GOOD = 'id,origin,x,name,day\n1,JFK,1.5,a,2013-01-01\n2,"L ""G"" A",2,b,2013-01-02\n3,JFK,99,c,2013-01-03\n'
+LINES = """{"id": 1, "origin": "JFK", "x": 1.5, "name": "a", "day": "2013-01-01"}
+{"id": 2, "origin": "L G/A", "x": 2, "name": "b"}
+"""
+BAD = "id,origin,x,name,day\n1,JFK,-1,A,2013-01-01\n2,LGA,NaN,b,2013-01-02\n2,JFK,3,,\n4,JFK,4,d,2013-01-04\n"
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """Spark, which the job finds."""
+    with server(tmp_path_factory.mktemp("spark") / "log", "local.spark") as address:
+        os.environ["SPARK_REMOTE"] = address
+        main = sys.modules["__main__"]
+        if not hasattr(main, "__file__"):  # PySpark would take it for its own doctests
+            main.__file__ = "pytest"
+        session = SparkSession.builder.getOrCreate()
+        yield session
+        session.stop()
+        del os.environ["SPARK_REMOTE"]
+
+
+def run_job(parameters: dict[str, str]) -> None:
+    """The check job, in this process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a job of its own has its own
+        check.check(CheckParameters.parse([f"--{name}={value}" for name, value in parameters.items()]))
+
+
+@dataclass
+class Site:
+    """A lake and a landing area, and what looks after them."""
+
+    folder: Path
+    use_case: UseCase
+    clock: FakeClock = field(default_factory=FakeClock)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+
+    def __post_init__(self) -> None:
+        (self.folder / "landing/t").mkdir(parents=True, exist_ok=True)
+        root = str(self.folder / "lake")
+        self.lake, documents = DeltaLake(root, LIMIT), LakeDocuments(root)
+        self.quarantine = DeltaQuarantine(self.lake, LIMIT)
+        self.quality, self.documents = GreatExpectations(LIMIT), documents
+        self.jobs = MemoryJobs("ws1", ["sluice-check"])
+        self.jobs.on_success = lambda run: run_job(run.parameters)
+        landing = FsspecLanding(URL, str(self.folder / "landing"))
+        self.ports = BatchPorts(
+            ledger=self.ledger,
+            journals=self.ledger,
+            landing=landing,
+            quality=self.quality,
+            sorting=RowSorter(LIMIT, self.quality.one_at_a_time),
+            quarantine=self.quarantine,
+            profiler=DuckdbProfiler(LIMIT, self.quality.one_at_a_time),
+            profiles=LakeProfiles(root),
+            approvals=self.ledger,
+            lake=self.lake,
+            documents=documents,
+            runs=LakeCheckRuns(documents),
+            reads=LandedJobReads(landing, self.lake),
+            files=DeltaJobFiles(self.lake),
+            jobs=self.jobs,
+            clock=self.clock,
+        )
+
+    def land(self, name: str, content: bytes) -> str:
+        """A file lands, and is checked to its end; the story."""
+        file = self.folder / "landing/t" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        return self.arrive(file)
+
+    def arrive(self, file: Path, story: str = "") -> str:
+        """A file that is there has arrived."""
+        name = str(file.relative_to(self.folder / "landing"))
+        etag = etag_of({"name": str(file), "size": file.stat().st_size})
+        arrived = f.DataArrived(
+            story=story or identity.story_of_arrival(name, "the same on both sites"),
+            at=self.clock.now(),
+            use_case=self.use_case.name,
+            file=f"landing/{name}",
+            url=f"{URL}/{name}",
+            etag=etag,
+            size=file.stat().st_size,
+        )
+        self.ledger.record([arrived])
+        self.check(stories.check_of(arrived))
+        return arrived.story
+
+    def check(self, command: CheckBatch) -> None:
+        """The message, and what follows from the runs that it starts."""
+        use_cases = UseCases.of(self.use_case)
+        check_batch(command, use_cases=use_cases, ports=self.ports)
+        while running := self.jobs.running:
+            self.jobs.end(running[0].job_run_id, RunResult.SUCCEEDED)
+            follow = FollowRun(workspace="ws1", job_run_id=running[0].job_run_id)
+            decision = follow_run(
+                follow,
+                use_cases=use_cases,
+                ledger=self.ledger,
+                journals=self.ledger,
+                jobs=self.jobs,
+                lake=self.lake,
+                clock=self.clock,
+            )
+            for sent in decision.send:
+                assert isinstance(sent, CheckBatch)
+                check_batch(sent, use_cases=use_cases, ports=self.ports)
+
+    def last[Kind: f.Fact](self, story: str, kind: type[Kind]) -> Kind:
+        found = stories.last(self.ledger.story(story), kind)
+        assert found is not None, [fact.kind for fact in self.ledger.story(story)]
+        return found
+
+    def silver(self) -> list[str]:
+        return _rows(self.lake.uri(self.use_case.data.table))
+
+    def kept(self, story: str) -> list[str]:
+        return _rows(self.lake.uri(f"quarantine/{self.use_case.name}/{story}"))
+
+
+def _rows(uri: str) -> list[str]:
+    found = DeltaTable(uri).to_pyarrow_table().to_pylist()
+    return sorted(json.dumps(dict(sorted(row.items())), default=str) for row in found)
+
+
+def spec(**changed: Any) -> DataSpec:
+    given: dict[str, Any] = {
+        "arrives": "landing/t/*",
+        "expectations": json.dumps({"expectations": SUITE}),
+        "table": "silver/t",
+        "partition_by": "origin",
+        "columns": {"x": "DOUBLE"},
+        "null_values": ("", "NA"),
+    }
+    return DataSpec(**{**given, **changed})
+
+
+@pytest.fixture
+def both(tmp_path: Path, spark: SparkSession) -> Callable[..., tuple[Site, Site]]:
+    """A site that checks itself, and one that hands everything over."""
+
+    def make(**changed: Any) -> tuple[Site, Site]:
+        shutil.rmtree(tmp_path / "here", ignore_errors=True)
+        shutil.rmtree(tmp_path / "there", ignore_errors=True)
+        use_case = replace(USE_CASE, data=spec(**changed))
+        large = replace(use_case, data=spec(**changed, largest=1, check_job="sluice-check"))
+        return Site(tmp_path / "here", use_case), Site(tmp_path / "there", large)
+
+    return make
+
+
+def told(site: Site, story: str) -> dict[str, Any]:
+    """What the check said."""
+    checked = site.last(story, f.BatchChecked)
+    return {
+        "verdict": checked.verdict,
+        "rows": checked.rows,
+        "suite": checked.suite,
+        "outcomes": [
+            (one.expectation, one.column, one.verdict, one.severity, one.asked, one.unexpected)
+            for one in checked.expectations
+        ],
+    }
+
+
+def jobs_of(site: Site) -> list[str]:
+    return [one.step for story in site.ledger.recent(9) for one in _runs(site, story.story)]
+
+
+def _runs(site: Site, story: str) -> list[f.CheckRunStarted]:
+    return stories.of_kind(site.ledger.story(story), f.CheckRunStarted)
+
+
+FORMATS: list[tuple[str, bytes, dict[str, Any]]] = [
+    ("plain.csv", GOOD.encode(), {}),
+    ("packed.csv.gz", gzip.compress(GOOD.encode()), {}),
+    ("bars.csv", GOOD.replace(",", "|").encode(), {"delimiter": "|"}),
+    (
+        "lines.jsonl",
+        LINES.encode(),
+        {"format": Format.JSON_LINES},
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "changed"), FORMATS, ids=[each[0] for each in FORMATS])
+def test_good_batch_is_the_same_version_of_silver(
+    name: str, content: bytes, changed: dict[str, Any], both: Callable[..., tuple[Site, Site]]
+) -> None:
+    here, there = both(**changed)
+    first, second = here.land(name, content), there.land(name, content)
+    assert jobs_of(there) == ["check"]
+    assert told(here, first) == told(there, second)
+    assert here.last(first, f.BatchChecked).verdict is Verdict.WARNED
+    assert here.silver() == there.silver()
+    assert here.last(first, f.DataCommitted) == replace(there.last(second, f.DataCommitted), at=_at(here, first))
+    assert _metadata(here) == _metadata(there)
+    kept = json.loads(there.documents.read(result_of(USE_CASE.name, second, 1)) or "")
+    assert kept["statistics"]["evaluated_expectations"] == len(SUITE)
+    assert not (there.folder / f"lake/checks/{USE_CASE.name}/{second}-1").exists(), "it is not needed any more"
+
+
+def _at(site: Site, story: str) -> Any:
+    return site.last(story, f.DataCommitted).at
+
+
+def _metadata(site: Site) -> dict[str, Any]:
+    """What the newest commit says of itself; distinct values are estimates."""
+    (entry,) = DeltaTable(site.lake.uri("silver/t")).history(1)
+    found = {name: value for name, value in entry.items() if name.startswith("sluice.")}
+    statistics = json.loads(found.pop("sluice.statistics"))
+    return found | {name: {k: v for k, v in one.items() if k != "distinct"} for name, one in statistics.items()}
+
+
+def test_parquet_and_the_commit_of_a_table(both: Callable[..., tuple[Site, Site]]) -> None:
+    here, there = both(format=Format.DELTA, arrives="landing/t/_delta_log/*.json")
+    found = []
+    for site in (here, there):
+        data = "VALUES (1, 1.5::DOUBLE, 'a', 'JFK'), (2, 'NaN'::DOUBLE, 'b', 'a/b c=%2F')) AS t(id, x, name, origin)"
+        write_deltalake(str(site.folder / "landing/t"), duckdb.sql(f"FROM ({data}"), partition_by=["origin"])
+        site.arrive(site.folder / "landing/t/_delta_log/00000000000000000000.json", "story-of-commit")
+        found.append(told(site, "story-of-commit"))
+    assert found[0] == found[1]
+    assert found[0]["verdict"] is Verdict.FAILED, "NaN is no value"
+    assert here.kept("story-of-commit") == there.kept("story-of-commit")
+
+
+@pytest.mark.parametrize("kind", list(QuarantineKind))
+def test_failed_batch_is_kept_apart_with_the_same_reasons(
+    kind: QuarantineKind, both: Callable[..., tuple[Site, Site]]
+) -> None:
+    here, there = both(quarantine=kind, quarantine_at_most_percent=Decimal(90))
+    first, second = here.land("bad.csv", BAD.encode()), there.land("bad.csv", BAD.encode())
+    assert told(here, first) == told(there, second)
+    assert here.kept(first) == there.kept(second)
+    look, other = (site.quarantine.look(f"quarantine/{USE_CASE.name}/{first}") for site in (here, there))
+    assert look
+    assert other
+    assert (look.rows, look.by_reason, look.columns) == (other.rows, other.by_reason, other.columns)
+    assert sorted(map(list, look.sample)) == sorted(map(list, other.sample))
+    if kind is QuarantineKind.ROWS:
+        assert here.silver() == there.silver() != []
+        assert here.last(first, f.RowsQuarantined).reasons == there.last(second, f.RowsQuarantined).reasons
+    else:
+        ended = (here.last(first, f.DataQuarantined), there.last(second, f.DataQuarantined))
+        assert (ended[0].rows, ended[0].bad_rows) == (ended[1].rows, ended[1].bad_rows) == (4, 3)
+        assert ended[0].reasons == ended[1].reasons
+    assert jobs_of(there) == ["check", "keep"]
+
+
+def test_released_rows_go_into_silver(both: Callable[..., tuple[Site, Site]]) -> None:
+    found = []
+    for site in both():
+        story = site.land("bad.csv", BAD.encode())
+        release = f.QuarantineReleased(
+            story=story,
+            at=site.clock.now(),
+            generation=2,
+            who="ada",
+            reason="they are right",
+            location=f"quarantine/{USE_CASE.name}/{story}",
+            check=False,
+            continues=story,
+        )
+        site.ledger.record([release])
+        site.check(stories.check_of(site.last(story, f.DataArrived), generation=2))
+        found.append((site.silver(), site.last(story, f.DataCommitted).rows, _metadata(site)))
+    assert found[0] == found[1]
+    assert found[0][1] == 4
+
+
+def test_columns_that_change(both: Callable[..., tuple[Site, Site]]) -> None:
+    """Told alike; what passes becomes part of the table, what does not stops the batch."""
+    second = "id,origin,x,day,more\n7,JFK,5,2013-02-01,1\n"
+    for passes in (frozenset(SchemaChange), frozenset[SchemaChange]()):
+        found = []
+        for site in both(schema_changes=passes, expectations="", columns={"x": "DOUBLE", "id": "VARCHAR"}):
+            site.land("1.csv", GOOD.encode())
+            site.use_case = replace(site.use_case, data=replace(site.use_case.data, columns={"id": "BIGINT"}))
+            story = site.land("2.csv", second.encode())
+            found.append((told(site, story), site.silver()))
+        assert found[0] == found[1]
+        assert len(found[0][1]) == (4 if passes else 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "changed"),
+    [
+        (b"id,origin\n1,JFK\n2\n3,a,b\n", {}),
+        (b'id,origin\n1,"JFK\n', {}),
+        (b"", {"format": Format.PARQUET}),
+        (b"id,origin,x\n1,JFK,one\n", {}),
+    ],
+)
+def test_what_cannot_be_read_is_an_error(
+    content: bytes, changed: dict[str, Any], both: Callable[..., tuple[Site, Site]]
+) -> None:
+    for site in both(**changed):
+        story = site.land("broken.csv", content)
+        assert site.last(story, f.BatchChecked).verdict is Verdict.ERROR
+        assert site.last(story, f.DataQuarantined).rows == 0
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=rows, arguments=st.fixed_dictionaries(KWARGS))
+@pytest.mark.timeout(600)
+def test_every_claimed_type_has_the_same_verdict_and_count(
+    data: list[dict[str, Any]],
+    arguments: dict[str, dict[str, Any]],
+    spark: SparkSession,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    assert set(arguments) == set(CLAIMED)
+    suite = [{"type": kind, "kwargs": kwargs, "severity": "critical"} for kind, kwargs in arguments.items()]
+    with _landed(data, tmp_path_factory.mktemp("parity")) as (folder, content):
+        changed = {
+            "expectations": json.dumps({"expectations": suite}),
+            "columns": TYPES,
+            "partition_by": "",
+            "null_values": ("NA",),
+        }
+        here = Site(folder / "here", replace(USE_CASE, data=spec(**changed)))
+        large = replace(USE_CASE, data=spec(**changed, largest=1, check_job="sluice-check"))
+        there = Site(folder / "there", large)
+        assert told(here, here.land("a.csv", content)) == told(there, there.land("a.csv", content))
+
+
+@contextmanager
+def _landed(data: list[dict[str, Any]], folder: Path) -> Iterator[tuple[Path, bytes]]:
+    lines = [",".join(TYPES), *(",".join("NA" if v is None else str(v) for v in row.values()) for row in data)]
+    yield folder, ("\n".join(lines) + "\n").encode()
+    shutil.rmtree(folder)
