@@ -26,12 +26,13 @@ FAULTS = Faults()
 BAD = FAULTS.negative_distances + FAULTS.unknown_carriers + 2 * FAULTS.duplicated_rows
 
 
-@pytest.fixture
-def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningStack]:
+@pytest.fixture(params=["checked in the function", "checked on Spark"])
+def stack(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningStack]:
     folder = tmp_path / "usecases"
     shutil.copytree(PROJECT / "usecases", folder, ignore=shutil.ignore_patterns("__pycache__"))
     file = folder / "flight_delays/usecase.yml"
-    file.write_text(file.read_text().replace("  null_values:", "  quarantine: rows\n  null_values:"))
+    also = "  largest_mb: 1\n  check_job: sluice-check\n" if "Spark" in request.param else ""
+    file.write_text(file.read_text().replace("  null_values:", f"  quarantine: rows\n{also}  null_values:"))
     monkeypatch.setenv("USE_CASES", str(folder))
     running = RunningStack(tmp_path / "home")
     try:
@@ -61,7 +62,9 @@ def silver_rows(stack: RunningStack) -> int:
     )
 
 
-def test_bad_rows_are_kept_apart_and_go_on_when_a_person_lets_them_out(stack: RunningStack, tmp_path: Path) -> None:
+def test_bad_rows_are_kept_apart_and_go_on_when_a_person_lets_them_out(
+    stack: RunningStack, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     target = land(flights.faulty_rows(3, tmp_path / "source"), stack.home.landing, FILE)
     event = blob_created(target, stack.home.landing, stack.home.settings().landing_url)
     story = identity.story_of_arrival(f"landing/{FILE}", event["data"]["eTag"])
@@ -71,6 +74,8 @@ def test_bad_rows_are_kept_apart_and_go_on_when_a_person_lets_them_out(stack: Ru
     apart = stories.last(told, f.RowsQuarantined)
     assert apart is not None
     assert apart.rows == BAD
+    runs = [one.step for one in stories.of_kind(told, f.CheckRunStarted)]
+    assert runs == (["check", "keep"] if "Spark" in request.node.name else [])
     table = DeltaTable(str(stack.home.folder / "lake" / apart.location)).to_pyarrow_table()
     reasons = Counter(reason.split(" values")[0] for row in table["_reasons"].to_pylist() for reason in row)
     assert (reasons["distance"], reasons["carrier"]) == (FAULTS.negative_distances, FAULTS.unknown_carriers)
