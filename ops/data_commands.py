@@ -62,5 +62,6 @@ def add_data_commands(commands: Any, command: Command) -> None:
     )
     report.add_argument("which", metavar="STORY|FILE", help="the story, or what leads to it")
     report.add_argument("--generation", type=int, metavar="N", help="which check (default: the newest)")
+    report.add_argument("--data-docs", action="store_true", help="Great Expectations' own page instead of ours")
     report.add_argument("--output", type=Path, metavar="FILE", help="default: report-STORY.html in this folder")
     report.set_defaults(run=quality.report)

@@ -8,11 +8,12 @@ from ops.output import Output
 from ops.source import NothingFound, ledger_of, settings_of
 from shared import opened, usecase
 from shared.domain.drift import Drift
+from shared.domain.quality import result_of
 from shared.errors import Misconfigured
 from shared.settings import Settings
 from shared.views.finding import find_stories
 from shared.views.quality import history, quality_document, quality_text
-from shared.views.report import report_document, report_view
+from shared.views.report import ReportView, report_document, report_view
 from shared.views.report_page import report_page
 from shared.views.text import visible
 
@@ -45,9 +46,16 @@ def report(options: argparse.Namespace, output: Output) -> int:
     if view is None:
         raise NothingFound(f"'{visible(options.which)}' leads to no check")
     target = options.output or Path(f"report-{view.story}.html")
-    target.write_text(report_page(view, None))
+    target.write_text(_data_docs(view, settings) if options.data_docs else report_page(view, None))
     output.show(f"{view.checked.verdict}: {target}", {**report_document(view), "file": str(target)})
     return WELL if view.checked.verdict.lets_pass else FAILED
+
+
+def _data_docs(view: ReportView, settings: Settings) -> str:
+    kept = opened.documents_of(settings).read(result_of(view.use_case, view.story, view.checked.generation))
+    if kept is None:
+        raise NothingFound("Great Expectations asked nothing of that batch, or its result is not kept any more")
+    return opened.data_docs(kept)
 
 
 def _table(name: str, settings: Settings) -> str:

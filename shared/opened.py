@@ -36,6 +36,13 @@ def documents_of(settings: Settings) -> LakeDocuments:
     return LakeDocuments(settings.lake_root, storage_of(settings))
 
 
+def data_docs(document: str) -> str:
+    """Great Expectations' own page of a result that was kept. Raises Malformed."""
+    from shared.adapters.data_docs import page_of
+
+    return page_of(document)
+
+
 def profiles_of(settings: Settings) -> LakeProfiles:
     """The profiles."""
     return LakeProfiles(settings.lake_root, storage_of(settings))

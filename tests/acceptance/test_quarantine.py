@@ -102,3 +102,5 @@ def test_bad_rows_are_kept_apart_and_go_on_when_a_person_lets_them_out(
     report = ops(stack, "report", story, "--output", str(tmp_path / "report.html"), code=1)
     assert report["by_reason"]
     assert "In quarantine" in (tmp_path / "report.html").read_text()
+    ops(stack, "report", story, "--data-docs", "--output", str(tmp_path / "docs.html"), code=1)
+    assert "unexpected values found" in (tmp_path / "docs.html").read_text()
