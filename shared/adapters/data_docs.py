@@ -11,7 +11,7 @@ def page_of(document: str) -> str:
     """The page of a validation result as JSON. It loads style and script from public servers. Raises Malformed."""
     load()
     from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResultSchema
-    from great_expectations.render.renderer import ValidationResultsPageRenderer
+    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
     from great_expectations.render.view.view import DefaultJinjaPageView
 
     views: Any = DefaultJinjaPageView
