@@ -12,9 +12,15 @@ from deltalake import write_deltalake
 from shared.adapters.delta import DeltaLake
 from shared.adapters.delta_quarantine import DeltaQuarantine
 from shared.adapters.fsspec_landing import FsspecLanding
+from shared.adapters.job_files import DeltaJobFiles
+from shared.adapters.job_reads import LandedJobReads
+from shared.adapters.lake_check_runs import LakeCheckRuns
+from shared.adapters.lake_documents import LakeDocuments
 from shared.adapters.storage import Storage
+from shared.domain.batch import LandedFile
 from shared.domain.usecase import LARGEST, DataSpec
 from shared.errors import Refused, Unreachable
+from shared.handover import Written
 from tests.contracts.azurite import ACCOUNT, KEY, azurite_blobs
 
 URL = f"https://{ACCOUNT}.blob.core.windows.net/landing"
@@ -155,3 +161,39 @@ def test_a_commit_of_somebodys_table_is_fetched(storage: Storage) -> None:
         assert folder is not None
         found = duckdb.sql(f"FROM '{folder}/*.parquet' SELECT origin, flight").fetchall()
         assert sorted(found) == [("EWR", 2), ("J K", 1)]
+
+
+def test_what_the_check_job_reads_and_writes_is_in_blobs(storage: Storage, tmp_path: Path) -> None:
+    lake = DeltaLake(LAKE, "1GB", storage)
+    reads, runs = (
+        LandedJobReads(FsspecLanding(URL, LANDING, storage), lake),
+        LakeCheckRuns(LakeDocuments(LAKE, storage)),
+    )
+    etag = land(storage, "large/ä 1.csv")
+    one = LandedFile(file="landing/large/ä 1.csv", url=f"{URL}/{quote('large/ä 1.csv')}", etag=etag, size=len(CSV))
+    found = reads.of_files([one], SPEC, without_changed=False)
+    assert found is not None
+    (read,) = found["reads"]
+    assert (read["paths"], read["columns"]) == ([f"{LANDING}/large/ä 1.csv"], ["origin", "flight", "tailnum"])
+    assert {each["name"]: each["type"] for each in found["schema"]["fields"]}["flight"] == "long"
+    runs.ask("checks/u/s-1/check-1/request.json", found)
+    runs.ask("checks/u/s-1/check-1/request.json", {})
+    assert runs.asked("checks/u/s-1/check-1/request.json") == json.loads(json.dumps(found))
+    filesystem, root = storage.filesystem(f"{LAKE}/checks/u/s-1/check-1/answer")
+    filesystem.pipe_file(f"{root}/_SUCCESS", b"")
+    filesystem.pipe_file(f"{root}/part-0.txt", b'{"rows": 2}')
+    assert runs.looked("checks/u/s-1/check-1/answer").rows == 2
+    runs.forget("checks/u/s-1")
+    assert runs.asked("checks/u/s-1/check-1/request.json") is None
+
+    folder = f"{LAKE}/silver/flights/batches/five"
+    duckdb.sql("SELECT range AS flight, 'N' AS tailnum FROM range(5)").write_parquet(str(tmp_path / "x"))
+    filesystem, root = storage.filesystem(folder)
+    filesystem.pipe_file(f"{root}/origin=a%2Fb c/part-0.parquet", (tmp_path / "x").read_bytes())
+    files = DeltaJobFiles(lake, storage)
+    names = ["origin=a%2Fb c/part-0.parquet"]
+    schema, known = found["schema"], files.schema(SPEC.table)
+    written = Written(folder=folder, files=names, rows=5, schema=schema, known=known)
+    done = files.commit(written, SPEC, "five", 1, {})
+    assert (done.rows, files.commit(written, SPEC, "five", 1, {})) == (5, done)
+    assert lake.rows(SPEC.table, "origin", "a/b c").rows == 5
