@@ -1,21 +1,42 @@
 """A landed batch as Spark sees it: its files as one frame, each column of its type."""
 
+import codecs
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
-from pyspark.sql.types import DataType, DoubleType, FloatType, StringType, StructField, StructType
+from pyspark.sql.types import (
+    ByteType,
+    DataType,
+    DoubleType,
+    FloatType,
+    IntegerType,
+    LongType,
+    ShortType,
+    StringType,
+    StructField,
+    StructType,
+)
 
 from sluice_ml.errors import BadInput
-from sluice_ml.frames import column, first_line, input_paths, leave_document, of_schema, path_of, read_document
+from sluice_ml.frames import (
+    column,
+    first_line,
+    input_paths,
+    leave_document,
+    of_schema,
+    path_of,
+    read_document,
+    spark_errors,
+)
 from sluice_ml.request import Request
 
 UNREAD = "\N{REPLACEMENT CHARACTER}"
+WHOLE = (ByteType, ShortType, IntegerType, LongType)
 TOLD = 3
 """Of the columns with values of another type so many are named."""
 
@@ -37,7 +58,7 @@ def read(spark: SparkSession, request: Request) -> Landed:
     """The batch, every value of which was read once. Raises Unreadable."""
     try:
         return _counted(_READ[request.format](spark, request), request)
-    except PySparkException as error:
+    except spark_errors() as error:
         raise Unreadable(first_line(error)) from error
 
 
@@ -51,9 +72,19 @@ def _csv(spark: SparkSession, request: Request) -> DataFrame:
 def _csv_files(spark: SparkSession, request: Request, read: Mapping[str, Any]) -> DataFrame:
     header = StructType([StructField(name, StringType()) for name in read["columns"]])
     reader = spark.read.schema(header).options(header=True, sep=request.delimiter, quote='"', escape='"')
-    reader = reader.options(multiLine=True, mode="FAILFAST", encoding=request.encoding)
+    reader = reader.options(multiLine=True, mode="FAILFAST", encoding=_charset(request.encoding))
+    # Beside a few of them Spark 4 takes what Java has only where it is told so.
+    spark.conf.set("spark.sql.legacy.javaCharsets", "true")
     rows = reader.csv(_paths(read))
     return _demand_files(rows, read).select(*[_text(name, request).alias(name) for name in header.names])
+
+
+def _charset(encoding: str) -> str:
+    """Python's name of an encoding as Java has it. Raises Unreadable for what is none."""
+    try:
+        return codecs.lookup(encoding).name.replace("iso8859", "ISO-8859")
+    except LookupError as error:
+        raise Unreadable(f"there is no encoding {encoding!r}") from error
 
 
 def _text(name: str, request: Request) -> Column:
@@ -74,10 +105,49 @@ def _json_lines(spark: SparkSession, request: Request) -> DataFrame:
 
 def _parquet(spark: SparkSession, request: Request) -> DataFrame:
     def files(read: Mapping[str, Any]) -> DataFrame:
-        rows = _demand_files(spark.read.option("mergeSchema", "true").parquet(*_paths(read)), read)
+        rows = _demand_files(_parquet_files(spark, _paths(read)), read)
         return rows.drop(*[each for each in rows.columns if each in request.without])
 
     return _united(request, files)
+
+
+def _parquet_files(spark: SparkSession, paths: list[str]) -> DataFrame:
+    """The files as one. Types that differ from file to file Spark does not merge, but unites where one takes both."""
+    try:
+        rows = spark.read.option("mergeSchema", "true").parquet(*paths)
+        rows.schema  # noqa: B018 - asks the server, which looks at the files
+    except spark_errors():
+        return _union([spark.read.parquet(path) for path in paths])
+    return rows
+
+
+def _union(frames: Sequence[DataFrame]) -> DataFrame:
+    """The frames as one, by name. Where their numbers differ in type, it is one that takes them all: what Sail takes is
+    the first's. Raises Unreadable for other types that differ.
+    """
+    types: dict[str, DataType] = {}
+    for each in [field for rows in frames for field in rows.schema]:
+        types[each.name] = _wider(each.name, types.get(each.name, each.dataType), each.dataType)
+    alike = [
+        rows.select(
+            *[
+                column(each.name) if each.dataType == types[each.name] else column(each.name).cast(types[each.name])
+                for each in rows.schema
+            ]
+        )
+        for rows in frames
+    ]
+    return reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), alike)
+
+
+def _wider(name: str, one: DataType, other: DataType) -> DataType:
+    if one.simpleString() == other.simpleString():
+        return one
+    if type(one) in WHOLE and type(other) in WHOLE:
+        return max(one, other, key=lambda kind: WHOLE.index(type(kind)))
+    if {type(one), type(other)} <= {*WHOLE, FloatType, DoubleType}:
+        return DoubleType()
+    raise Unreadable(f"column {name} is {one.simpleString()} in one file and {other.simpleString()} in another")
 
 
 _READ: Mapping[str, Callable[[SparkSession, Request], DataFrame]] = {
@@ -122,7 +192,7 @@ def _united(
             kind = StringType() if as_text else types.get(name, StringType())
             rows = rows.withColumn(name, f.lit(value).cast("string").try_cast(kind))
         frames.append(rows)
-    rows = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
+    rows = _union(frames)
     for name in [each for each in order or [] if each not in rows.columns]:
         rows = rows.withColumn(name, f.lit(None).cast(StringType() if as_text else types[name]))
     return rows.select(*map(column, order)) if order else rows
@@ -154,12 +224,13 @@ def _counted(raw: DataFrame, request: Request) -> Landed:
     types = {each.name: each.dataType for each in raw.schema}
     cast = [name for name, kind in types.items() if wanted.get(name, kind) != kind]
     typed = {name: _typed(name, kind, wanted.get(name, kind)) for name, kind in types.items()}
-    asked = [f.count(f.lit(1)), *(f.count(value) for value in typed.values())]
+    # Not count(value): that Sail takes from the statistics of Parquet, without a look at the values.
+    asked = [f.count(f.lit(1)), *(f.count(f.when(value.isNotNull(), 1)) for value in typed.values())]
     for name in cast:
         lost = column(name).isNotNull() & column(name).try_cast(wanted[name]).isNull()
         asked += [f.count(f.when(lost, 1)), f.min(f.when(lost, column(name).cast("string")))]
     texts = [column(name).contains(UNREAD) for name, kind in types.items() if isinstance(kind, StringType)]
-    if request.format == "csv" and request.encoding.lower().replace("_", "-") not in {"utf-8", "utf8"} and texts:
+    if request.format == "csv" and _charset(request.encoding) != "utf-8" and texts:
         asked.append(f.count(f.when(reduce(lambda one, other: one | other, texts), 1)))
     answer = list(raw.agg(*[each.alias(f"c{at}") for at, each in enumerate(asked)]).collect()[0])
     rows, values = answer[0], dict(zip(typed, answer[1 : len(typed) + 1], strict=True))
