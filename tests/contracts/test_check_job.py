@@ -545,6 +545,14 @@ def test_what_cannot_be_read_is_answered_and_the_run_ends_well(laptop: Laptop) -
             "column a is ",
         ),
         "parquet-page": (of("parquet", file("page.parquet", whole[:100] + b"x" * 3000 + whole[3100:]), schema()), ""),
+        "constant": (
+            {
+                "format": "json_lines",
+                "reads": [read(file("c.jsonl", b'{"id": 1}\n'), n="x")],
+                "schema": schema(n="long"),
+            },
+            "column n: 1 value is no bigint, such as 'x'",
+        ),
         "encoding": (of_csv("x.csv", b"id,x\n", encoding="utf-99"), "there is no encoding 'utf-99'"),
         "parquet-type": (of("parquet", folder / "texts.parquet", schema(a="long")), "column a: 1 value is no bigint"),
     }
