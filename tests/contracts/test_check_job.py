@@ -408,6 +408,7 @@ def others(laptop: Laptop, measured: tuple[Path, Path]) -> list[Document]:
     with gzip.open(folder / "two.jsonl.gz", "wt") as packed:
         packed.write('{"id": 3, "deep": {"x": "y"}}\n')
     pd.DataFrame({"b": ["1", None], "a": [1.5, np.nan]}).to_parquet(folder / "one.parquet")
+    pd.DataFrame({"a": [7]}).to_parquet(folder / "whole.parquet")
     pd.DataFrame({"a": [2.5], "c": [date(2026, 1, 1)], "_reasons": ["x"]}).to_parquet(folder / "two.parquet")
     before = profiled(measured[0], None)
     deep = schema(list={"type": "array", "elementType": "long", "containsNull": True}, x="string")
@@ -428,7 +429,7 @@ def others(laptop: Laptop, measured: tuple[Path, Path]) -> list[Document]:
             format="parquet",
             reads=[
                 read(folder / "one.parquet", folder / "two.parquet", day="2026-01-01", word="x"),
-                read(folder / "two.parquet", day=None, word=None),
+                read(folder / "two.parquet", folder / "whole.parquet", day=None, word=None),
             ],
             without=["_reasons"],
             schema=schema(b="long", day="date", gone="long"),
@@ -471,6 +472,7 @@ def test_parquet_is_united_by_name_and_typed_where_it_is_asked_for(others: list[
         (1, 1.5, None, date(2026, 1, 1), "x"),
         (None, 2.5, date(2026, 1, 1), date(2026, 1, 1), "x"),
         (None, 2.5, date(2026, 1, 1), None, None),
+        (None, 7.0, None, None, None),
         (None, None, None, date(2026, 1, 1), "x"),
     ]
 
@@ -538,6 +540,20 @@ def test_what_cannot_be_read_is_answered_and_the_run_ends_well(laptop: Laptop) -
         "json": (of("json_lines", file("bad.jsonl", b'{"id": 1}\n{"id"\n'), schema(id="long")), ""),
         "json-type": (of("json_lines", file("type.jsonl", b'{"id": "x"}\n'), schema(id="long")), ""),
         "parquet": (of("parquet", file("cut.parquet", whole[: len(whole) // 2]), schema()), ""),
+        "parquet-types": (
+            {"format": "parquet", "reads": [read(folder / "texts.parquet", folder / "whole.parquet")]},
+            "column a is ",
+        ),
+        "parquet-page": (of("parquet", file("page.parquet", whole[:100] + b"x" * 3000 + whole[3100:]), schema()), ""),
+        "constant": (
+            {
+                "format": "json_lines",
+                "reads": [read(file("c.jsonl", b'{"id": 1}\n'), n="x")],
+                "schema": schema(n="long"),
+            },
+            "column n: 1 value is no bigint, such as 'x'",
+        ),
+        "encoding": (of_csv("x.csv", b"id,x\n", encoding="utf-99"), "there is no encoding 'utf-99'"),
         "parquet-type": (of("parquet", folder / "texts.parquet", schema(a="long")), "column a: 1 value is no bigint"),
     }
     found = answers(laptop, *(ask(laptop, f"broken-{name}", **request) for name, (request, _) in asked.items()))

@@ -23,8 +23,9 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from sluice_ml import apart, conformed, expectations, frames, landed, profiles
+from sluice_ml.files import Unreadable
 from sluice_ml.frames import stage
-from sluice_ml.landed import Landed, Unreadable
+from sluice_ml.landed import Landed
 from sluice_ml.parameters import CheckParameters
 from sluice_ml.request import Request
 

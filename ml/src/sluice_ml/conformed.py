@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pyspark.errors import PySparkException
+from pyspark.errors import AnalysisException, UnsupportedOperationException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as f
 from pyspark.sql.types import DataType
@@ -48,6 +48,6 @@ def _converted(rows: DataFrame, name: str, kind: DataType) -> Column:
     converted = column(name).try_cast(kind)
     try:
         rows.limit(1).select(converted.alias("value")).collect()
-    except PySparkException:
+    except (AnalysisException, UnsupportedOperationException):  # Spark's answer, and Sail's
         return f.lit(None).cast(kind)
     return converted

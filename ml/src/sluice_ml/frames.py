@@ -1,5 +1,6 @@
 """Spark frames and the documents that speak of them."""
 
+import importlib
 import json
 import re
 import time
@@ -14,6 +15,8 @@ from pyspark.sql import functions as f
 from pyspark.sql.types import StructType
 
 from sluice_ml.errors import BadInput
+
+_JAVA_CLASS = re.compile(r"^([\w$]+\.)+[\w$]+: ")
 
 
 def column(name: str) -> Column:
@@ -90,6 +93,20 @@ def stage(name: str) -> Iterator[None]:
     print(f"{name} {time.perf_counter() - began:.1f} s", flush=True)
 
 
+def spark_errors() -> tuple[type[Exception], ...]:
+    """What Spark raises: PySpark's own, and without Spark Connect also what Java raised in a task."""
+    try:
+        java: type[Exception] = importlib.import_module("py4j.protocol").Py4JJavaError
+    except ImportError:
+        return (PySparkException,)
+    return (PySparkException, java)
+
+
 def first_line(error: Exception) -> str:
-    """What it says, without the trace of calls."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """What it says, and what it says it comes of, without the trace of calls."""
+    lines = [line.strip().removeprefix(": ") for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.startswith(("An error occurred while calling", "at "))]
+    causes = [line.removeprefix("Caused by: ") for line in said if line.startswith("Caused by: ")]
+    first = [] if causes and said[0].startswith("Job aborted") else said[:1]
+    told = [_JAVA_CLASS.sub("", line) for line in (*first, *causes[-1:])]
+    return ": ".join(dict.fromkeys(line for line in told if line)) or type(error).__name__

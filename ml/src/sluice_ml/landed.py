@@ -1,27 +1,27 @@
 """A landed batch as Spark sees it: its files as one frame, each column of its type."""
 
+import codecs
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.types import DataType, DoubleType, FloatType, StringType, StructField, StructType
 
 from sluice_ml.errors import BadInput
-from sluice_ml.frames import column, first_line, input_paths, leave_document, of_schema, path_of, read_document
+from sluice_ml.files import Unreadable, demand, parquet, patterns, union
+from sluice_ml.frames import column, first_line, leave_document, of_schema, read_document, spark_errors
 from sluice_ml.request import Request
 
 UNREAD = "\N{REPLACEMENT CHARACTER}"
 TOLD = 3
 """Of the columns with values of another type so many are named."""
 
-
-class Unreadable(Exception):
-    """The batch is not what it should be; the message says how."""
+type Files = Callable[[Mapping[str, Any]], DataFrame]
+"""What makes a frame of a read's files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,23 +37,32 @@ def read(spark: SparkSession, request: Request) -> Landed:
     """The batch, every value of which was read once. Raises Unreadable."""
     try:
         return _counted(_READ[request.format](spark, request), request)
-    except PySparkException as error:
+    except spark_errors() as error:
         raise Unreadable(first_line(error)) from error
 
 
 def _csv(spark: SparkSession, request: Request) -> DataFrame:
     """All texts: types are given later, where a value that is none can be named."""
-    names = [each.name for each in of_schema(request.schema)]
-    texts = StructType([StructField(name, StringType()) for name in names])
-    return _kept(spark, request, texts, lambda: _united(request, lambda read: _csv_files(spark, request, read), names))
+    texts = StructType([StructField(each.name, StringType()) for each in of_schema(request.schema)])
+    return _kept(spark, request, texts, lambda read: _csv_files(spark, request, read))
 
 
 def _csv_files(spark: SparkSession, request: Request, read: Mapping[str, Any]) -> DataFrame:
     header = StructType([StructField(name, StringType()) for name in read["columns"]])
     reader = spark.read.schema(header).options(header=True, sep=request.delimiter, quote='"', escape='"')
-    reader = reader.options(multiLine=True, mode="FAILFAST", encoding=request.encoding)
-    rows = reader.csv(_paths(read))
-    return _demand_files(rows, read).select(*[_text(name, request).alias(name) for name in header.names])
+    reader = reader.options(multiLine=True, mode="FAILFAST", encoding=_charset(request.encoding))
+    # Beside a few of them Spark 4 takes what Java has only where it is told so.
+    spark.conf.set("spark.sql.legacy.javaCharsets", "true")
+    rows = reader.csv(patterns(read))
+    return demand(rows, read).select(*[_text(name, request).alias(name) for name in header.names])
+
+
+def _charset(encoding: str) -> str:
+    """Python's name of an encoding as Java has it. Raises Unreadable for what is none."""
+    try:
+        return codecs.lookup(encoding).name.replace("iso8859", "ISO-8859")
+    except LookupError as error:
+        raise Unreadable(f"there is no encoding {encoding!r}") from error
 
 
 def _text(name: str, request: Request) -> Column:
@@ -64,17 +73,20 @@ def _text(name: str, request: Request) -> Column:
 
 
 def _json_lines(spark: SparkSession, request: Request) -> DataFrame:
+    constants = {name for read in request.reads for name in read.get("constants") or {}}
     schema = of_schema(request.schema)
+    own = StructType([each for each in schema if each.name not in constants])
+    kept = StructType([StructField(each.name, StringType()) if each.name in constants else each for each in schema])
 
     def files(read: Mapping[str, Any]) -> DataFrame:
-        return _demand_files(spark.read.schema(schema).option("mode", "FAILFAST").json(_paths(read)), read)
+        return demand(spark.read.schema(own).option("mode", "FAILFAST").json(patterns(read)), read)
 
-    return _kept(spark, request, schema, lambda: _united(request, files, schema.names))
+    return _kept(spark, request, kept, files)
 
 
 def _parquet(spark: SparkSession, request: Request) -> DataFrame:
     def files(read: Mapping[str, Any]) -> DataFrame:
-        rows = _demand_files(spark.read.option("mergeSchema", "true").parquet(*_paths(read)), read)
+        rows = demand(parquet(spark, patterns(read)), read)
         return rows.drop(*[each for each in rows.columns if each in request.without])
 
     return _united(request, files)
@@ -87,9 +99,9 @@ _READ: Mapping[str, Callable[[SparkSession, Request], DataFrame]] = {
 }
 
 
-def _kept(spark: SparkSession, request: Request, schema: StructType, make: Callable[[], DataFrame]) -> DataFrame:
-    """The frame out of Parquet: it is looked at some thirty times, and texts would be parsed anew each time. What an
-    earlier run for the same files wrote to its end is taken as it is.
+def _kept(spark: SparkSession, request: Request, schema: StructType, files: Files) -> DataFrame:
+    """The reads as one frame, in that order, out of Parquet: it is looked at some thirty times, and texts would be
+    parsed anew each time. What an earlier run for the same files wrote to its end is taken as it is.
     """
     place, done = f"{request.raw}/rows", f"{request.raw}/done"
     kept = {
@@ -104,48 +116,23 @@ def _kept(spark: SparkSession, request: Request, schema: StructType, make: Calla
     except BadInput:
         there = False
     if not there:
-        make().write.mode("overwrite").parquet(place)
+        rows = _united(request, files)
+        for each in [each for each in schema if each.name not in rows.columns]:
+            rows = rows.withColumn(each.name, f.lit(None).cast(each.dataType))
+        rows.select(*map(column, schema.names)).write.mode("overwrite").parquet(place)
         leave_document(spark, kept, done)
     return spark.read.schema(schema).parquet(place)
 
 
-def _united(
-    request: Request, files: Callable[[Mapping[str, Any]], DataFrame], order: list[str] | None = None
-) -> DataFrame:
-    """The reads as one frame, a missing column without values, the constants last, or in the order that is given."""
-    types = {each.name: each.dataType for each in of_schema(request.schema)}
-    as_text = request.format == "csv"
+def _united(request: Request, files: Files) -> DataFrame:
+    """The reads as one frame, a missing column without values; the constants last, as texts."""
     frames = []
     for read in request.reads:
         rows = files(read)
         for name, value in (read.get("constants") or {}).items():
-            kind = StringType() if as_text else types.get(name, StringType())
-            rows = rows.withColumn(name, f.lit(value).cast("string").try_cast(kind))
+            rows = rows.withColumn(name, f.lit(value).cast("string"))
         frames.append(rows)
-    rows = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
-    for name in [each for each in order or [] if each not in rows.columns]:
-        rows = rows.withColumn(name, f.lit(None).cast(StringType() if as_text else types[name]))
-    return rows.select(*map(column, order)) if order else rows
-
-
-def _paths(read: Mapping[str, Any]) -> list[str]:
-    """What would be a pattern, as one that the file itself matches."""
-    return ["".join("?" if letter in "[]{}*\\" else letter for letter in path) for path in read["paths"]]
-
-
-def _demand_files(rows: DataFrame, read: Mapping[str, Any]) -> DataFrame:
-    """The same rows, if they come from every file that is named, and from no other: Sail takes a file that is not there
-    for one without rows.
-    """
-    found = input_paths(rows)
-    wanted = [path_of(path).rstrip("/") for path in read["paths"]]
-    for path in wanted:
-        if not any(each == path or each.startswith(path + "/") for each in found):
-            raise Unreadable(f"there is no file {path} that Spark finds")
-    for each in found:
-        if not any(each == path or each.startswith(path + "/") for path in wanted):
-            raise Unreadable(f"Spark takes the file {each} for one of those that landed")
-    return rows
+    return union(frames)
 
 
 def _counted(raw: DataFrame, request: Request) -> Landed:
@@ -154,12 +141,13 @@ def _counted(raw: DataFrame, request: Request) -> Landed:
     types = {each.name: each.dataType for each in raw.schema}
     cast = [name for name, kind in types.items() if wanted.get(name, kind) != kind]
     typed = {name: _typed(name, kind, wanted.get(name, kind)) for name, kind in types.items()}
-    asked = [f.count(f.lit(1)), *(f.count(value) for value in typed.values())]
+    # Not count(value): that Sail takes from the statistics of Parquet, without a look at the values.
+    asked = [f.count(f.lit(1)), *(f.count(f.when(value.isNotNull(), 1)) for value in typed.values())]
     for name in cast:
         lost = column(name).isNotNull() & column(name).try_cast(wanted[name]).isNull()
         asked += [f.count(f.when(lost, 1)), f.min(f.when(lost, column(name).cast("string")))]
     texts = [column(name).contains(UNREAD) for name, kind in types.items() if isinstance(kind, StringType)]
-    if request.format == "csv" and request.encoding.lower().replace("_", "-") not in {"utf-8", "utf8"} and texts:
+    if request.format == "csv" and _charset(request.encoding) != "utf-8" and texts:
         asked.append(f.count(f.when(reduce(lambda one, other: one | other, texts), 1)))
     answer = list(raw.agg(*[each.alias(f"c{at}") for at, each in enumerate(asked)]).collect()[0])
     rows, values = answer[0], dict(zip(typed, answer[1 : len(typed) + 1], strict=True))
