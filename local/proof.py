@@ -146,6 +146,20 @@ class Proof:
         self.expect(f"{story} trained nothing", stories.of_kind(told, f.TrainingStarted), [])
         self.expect(f"{story} committed nothing", stories.of_kind(told, f.DataCommitted), [])
 
+    def of_release(self, story: str, *, who: str) -> None:
+        """What was kept apart is in silver, with who let it out, and was trained on."""
+        told = self.ledger.story(story)
+        kept, released = stories.last(told, f.DataQuarantined), stories.last(told, f.QuarantineReleased)
+        committed, registered = stories.last(told, f.DataCommitted), stories.last(told, f.VersionRegistered)
+        self.expect(f"who released {story}", released and released.who, who)
+        self.expect(f"rows of {story} in silver", committed and committed.rows, kept and kept.rows)
+        if committed is not None:
+            (entry,) = self._table(SILVER, committed.delta_version).history(1)
+            self.expect("who let them out, in the Delta log", entry.get("sluice.released_by"), who)
+        self.expect(f"{story} trained a version", registered is not None, True)
+        if registered is not None:
+            self.of_loop(story, version=registered.version)
+
     def of_repeats(self, *repeated: str) -> None:
         """One check, one commit, one training run each, in the ledger and in MLflow."""
         runs = self.mlflow().search_runs(

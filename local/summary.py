@@ -63,12 +63,14 @@ def _outcome(story: Sequence[f.Fact]) -> str:
     finished, back = stories.last(story, f.ScoringFinished), stories.last(story, f.VersionRolledBack)
     if back is not None and finished is not None:
         return f"rolled back from version {back.previous} by {back.who}, {finished.rows:,} rows scored"
-    if quarantined is not None:
+    released = stories.last(story, f.QuarantineReleased)
+    by = f"released by {released.who}, " if released else ""
+    if quarantined is not None and released is None:
         return f"quarantined, {len(quarantined.reasons)} expectations failed"
     if reverted is not None:
         return f"rejected; {reverted.slot} put back to version {reverted.restored}"
     if rejected is not None:
-        return f"version {rejected.version} rejected"
+        return f"{by}version {rejected.version} rejected"
     if promoted is not None and finished is not None:
-        return f"version {promoted.version} promoted, {finished.rows:,} rows scored"
+        return f"{by}version {promoted.version} promoted, {finished.rows:,} rows scored"
     return f"stopped at {story[-1].kind}"
