@@ -240,7 +240,7 @@ def load() -> Any:
 
     _register_dialect()
     logging.getLogger("great_expectations.expectations.registry").setLevel(logging.ERROR)  # it warns of ours
-    from shared.adapters import duckdb_regex, duckdb_unique  # noqa: F401 - importing them registers the metrics
+    from shared.adapters import duckdb_counts, duckdb_regex, duckdb_unique  # noqa: F401 - importing them registers the metrics
 
     return gx
 
