@@ -26,7 +26,8 @@ from great_expectations.expectations.metrics.map_metric_provider.column_conditio
 
 
 def _found(column: Any, regex: str) -> sa.ColumnElement[bool]:
-    found: sa.ColumnElement[bool] = sa.func.regexp_matches(column, sa.literal(regex))
+    written = sa.literal(regex, literal_execute=True)  # as a parameter it would be compiled anew for each row
+    found: sa.ColumnElement[bool] = sa.func.regexp_matches(column, written)
     return found
 
 

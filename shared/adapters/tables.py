@@ -47,6 +47,7 @@ def connect(memory_limit: str) -> "duckdb.DuckDBPyConnection":
             "preserve_insertion_order": False,
             "temp_directory": f"{tempfile.gettempdir()}/duckdb-{uuid.uuid4().hex}",  # one's own, made when it is needed
             "autoinstall_known_extensions": False,
+            "enable_external_file_cache": False,  # the files are local: the system caches them, outside the limit
         }
     )
     db.execute("SET TimeZone = 'UTC'")

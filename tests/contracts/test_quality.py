@@ -114,6 +114,32 @@ def test_expectation_is_judged_and_counted(
     assert bool(report.reasons) == (verdict is FAILED)
 
 
+@pytest.mark.parametrize(
+    ("expectation", "found"),
+    [
+        (expect("column_values_to_be_unique", column="origin"), "2 of 3 rows are not, such as JFK"),
+        (
+            expect("compound_columns_to_be_unique", column_list=["origin", "x"], ignore_row_if="any_value_is_missing"),
+            "4 of 5 rows are not, such as JFK, 1; LGA, 2",
+        ),
+        (expect("column_values_to_match_regex", column="name", regex="^[a-d:']+2?$"), "2 of 3 rows are not, such as"),
+        (expect("column_value_lengths_to_be_between", column="name", max_value=2), "3 of 3 rows are not, such as"),
+        (expect("column_distinct_values_to_be_in_set", column="origin", value_set=["JFK"]), "such as LGA"),
+        (expect("column_pair_values_to_be_equal", column_A="origin", column_B="name"), "such as JFK, ab1"),
+    ],
+    ids=lambda one: one["type"] if isinstance(one, dict) else "",
+)
+def test_some_of_the_values_are_named(tmp_path: Path, expectation: Expectation, found: str) -> None:
+    text = CSV + "JFK,1,ab1\nLGA,2,cd2\n" if expectation["type"] == "expect_compound_columns_to_be_unique" else CSV
+    assert found in only(check(tmp_path, expectation, text=text)).detail
+
+
+def test_no_values_are_counted_in_no_rows(tmp_path: Path) -> None:
+    lengths = expect("column_value_lengths_to_be_between", column="name", max_value=2)
+    outcome, *_ = check(tmp_path, lengths, text="origin,x,name\n").expectations
+    assert (outcome.verdict, outcome.unexpected) == (PASSED, None)
+
+
 def test_reason_says_what_was_asked_and_what_was_found(tmp_path: Path) -> None:
     report = check(tmp_path, expect("column_values_to_be_in_set", column="origin", value_set=["JFK"], mostly=0.9))
     assert report.reasons == (
