@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from shared.adapters import landed_file
 from shared.domain.usecase import DataSpec, Format
+from shared.errors import Malformed
+from shared.quarantine import REASONS
 
 if TYPE_CHECKING:
     import duckdb
@@ -17,9 +19,15 @@ VIEW = "batch"
 PREPARED = ".prepared.parquet"
 """How the name of a file ends that was made here from a landed one, such as what is left without its bad rows."""
 
+LOOKED_AT, ALL = 50_000, -1
+"""So many lines of a CSV tell the types of its columns; all of them where one further down does not fit."""
+
+_NOT_OF_DELTA = ("TIME", "TIME WITH TIME ZONE", "TIME_NS", "INTERVAL", "BIT")
+_TYPES = ("BOOLEAN", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "TIMESTAMPTZ", "VARCHAR")
+"""What DuckDB may take a column of a CSV for, where the use case gives it no type: a time of day stays a text."""
 
 _JSON_LINES = (
-    "format = 'newline_delimited', records = true, sample_size = 50000, map_inference_threshold = -1,"
+    "format = 'newline_delimited', records = true, sample_size = -1, map_inference_threshold = -1,"
     " field_appearance_threshold = 0, union_by_name = true"
 )
 
@@ -59,37 +67,62 @@ def to_parquet(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, targ
     Parquet because the check scans it some thirty times, and a CSV is parsed anew each time. Columns that the use
     case gives a type have that type; the others look as DuckDB finds them. A number that is none (NaN) is no value: it
     is missing, as pandas has it. Raises duckdb.Error for what is not in the format, Malformed for what cannot be
-    unpacked, TooLarge for more than is read.
+    unpacked or no table can have, TooLarge for more than is read.
     """
+    import duckdb
+
     if file.name.endswith(PREPARED):
         db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS FROM read_parquet({quoted(str(file))})")
         return
     source = _listed(landed_file.plain(file, spec, target.parent))
     if spec.format is Format.CSV:
-        rows = _csv(db, source, spec)
+        rows = _csv(db, source, spec, looked_at=LOOKED_AT)
     elif spec.format is Format.JSON_LINES:
         rows = f"SELECT * FROM read_json({source}, {_JSON_LINES})"
     else:
         rows = f"SELECT * FROM read_parquet({source}, union_by_name = true)"
-    kinds = {str(name): str(kind) for name, kind, *_ in db.sql(f"DESCRIBE {rows}").fetchall()}
-    columns = ", ".join(_column(name, kind, spec) for name, kind in kinds.items())
-    select = f"SELECT {columns} FROM ({rows})"
     if spec.format in {Format.CSV, Format.JSON_LINES}:
-        db.execute(f"COPY ({select}) TO {quoted(str(target))} (FORMAT parquet)")
+        try:
+            _write(db, rows, spec, target)
+        except duckdb.ConversionException:
+            if spec.format is not Format.CSV:
+                raise
+            _write(db, _csv(db, source, spec, looked_at=ALL), spec, target)  # what breaks a type came late
         select = f"FROM read_parquet({quoted(str(target))})"
+    else:
+        select = _selected(db, rows, spec)
     db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS {select}")
+
+
+def _write(db: "duckdb.DuckDBPyConnection", rows: str, spec: DataSpec, target: Path) -> None:
+    db.execute(f"COPY ({_selected(db, rows, spec)}) TO {quoted(str(target))} (FORMAT parquet)")
+
+
+def _selected(db: "duckdb.DuckDBPyConnection", rows: str, spec: DataSpec) -> str:
+    """The rows with their columns as they are shown. Raises Malformed for a column that no table can have."""
+    kinds = {str(name): str(kind) for name, kind, *_ in db.sql(f"DESCRIBE {rows}").fetchall()}
+    for name, kind in kinds.items():
+        if name.lower() == REASONS:
+            raise Malformed(f"it has a column {name}, which is the quarantine's own: give it another name")
+        if spec.columns.get(name, kind).upper() in _NOT_OF_DELTA:
+            raise Malformed(f"column {name} is {kind}, which a Delta table cannot be: another type in data.columns")
+    columns = ", ".join(_column(name, kind, spec) for name, kind in kinds.items())
+    return f"SELECT {columns} FROM ({rows})"
 
 
 def _listed(files: Sequence[Path]) -> str:
     return f"[{', '.join(quoted(str(file)) for file in files)}]"
 
 
-def _csv(db: "duckdb.DuckDBPyConnection", source: str, spec: DataSpec) -> str:
-    """Nothing but types is left to DuckDB's sniffer, which skips leading lines until the rest looks regular."""
+def _csv(db: "duckdb.DuckDBPyConnection", source: str, spec: DataSpec, *, looked_at: int) -> str:
+    """Nothing but types is left to DuckDB's sniffer, which skips leading lines until the rest looks regular, and lines
+    that begin with # as comments.
+    """
     nulls = ", ".join(quoted(value) for value in spec.null_values)
     options = (
         f"header = true, skip = 0, delim = {quoted(spec.delimiter)}, quote = '\"', escape = '\"',"
-        f" sample_size = 50000, nullstr = [{nulls}], union_by_name = true"
+        f" comment = '', sample_size = {looked_at}, nullstr = [{nulls}], union_by_name = true,"
+        f" auto_type_candidates = [{', '.join(map(quoted, _TYPES))}]"
     )
     found = db.sql(f"DESCRIBE SELECT * FROM read_csv({source}, all_varchar = true, {options})").fetchall()
     typed = {name: spec.columns[name] for name, *_ in found if name in spec.columns}
