@@ -2,7 +2,7 @@
 
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from shared.quarantine import REASONS
 
 if TYPE_CHECKING:
     import duckdb
+    from arro3.core import RecordBatch, RecordBatchReader
 
 VIEW = "batch"
 
@@ -21,6 +22,9 @@ PREPARED = ".prepared.parquet"
 
 LOOKED_AT, ALL = 50_000, -1
 """So many lines of a CSV tell the types of its columns; all of them where one further down does not fit."""
+
+ROWS_AT_ONCE, BYTES_AT_ONCE = 20_000, 4 << 20
+"""So many rows, of so many bytes, are on their way to a writer."""
 
 _NOT_OF_DELTA = ("TIME", "TIME WITH TIME ZONE", "TIME_NS", "INTERVAL", "BIT")
 _TYPES = ("BOOLEAN", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "TIMESTAMPTZ", "VARCHAR")
@@ -57,7 +61,7 @@ def connect(memory_limit: str) -> "duckdb.DuckDBPyConnection":
             "autoinstall_known_extensions": False,
         }
     )
-    db.execute("SET TimeZone = 'UTC'")
+    db.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
     return db
 
 
@@ -92,6 +96,39 @@ def to_parquet(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, targ
     else:
         select = _selected(db, rows, spec)
     db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS {select}")
+
+
+def stream(db: "duckdb.DuckDBPyConnection", query: str, folder: Path) -> "RecordBatchReader":
+    """The query's rows for a writer, some megabytes at a time, through a file in the folder: DuckDB itself gives a
+    million rows at once, which take a gigabyte while they are written.
+    """
+    target = folder / f"{uuid.uuid4().hex}{PREPARED}"
+    db.execute(f"COPY ({query}) TO {quoted(str(target))} (FORMAT parquet)")
+    return stream_of(db, target)
+
+
+def stream_of(db: "duckdb.DuckDBPyConnection", file: Path) -> "RecordBatchReader":
+    """The rows of one Parquet file, in the same way."""
+    from arro3.core import RecordBatchReader
+
+    source = f"read_parquet({quoted(str(file))}, file_row_number = true)"
+    measured = db.sql(
+        f"SELECT sum(row_group_num_rows), sum(size) FROM (SELECT row_group_id, any_value(row_group_num_rows)"
+        f" AS row_group_num_rows, sum(total_uncompressed_size) AS size FROM parquet_metadata({quoted(str(file))})"
+        " GROUP BY row_group_id)"
+    ).fetchone() or (0, 0)
+    rows, size = (int(one or 0) for one in measured)
+    step = max(1, min(ROWS_AT_ONCE, rows * BYTES_AT_ONCE // max(size, 1)))
+
+    def slices() -> "Iterator[RecordBatch]":
+        for first in range(0, rows, step):
+            within = f"file_row_number >= {first} AND file_row_number < {first + step}"
+            yield from RecordBatchReader.from_stream(
+                db.sql(f"FROM {source} SELECT * EXCLUDE (file_row_number) WHERE {within}")
+            )
+
+    none = db.sql(f"FROM {source} SELECT * EXCLUDE (file_row_number) LIMIT 0")
+    return RecordBatchReader.from_batches(RecordBatchReader.from_stream(none).schema, slices())
 
 
 def _write(db: "duckdb.DuckDBPyConnection", rows: str, spec: DataSpec, target: Path) -> None:
