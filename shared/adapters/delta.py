@@ -23,9 +23,10 @@ from shared.wire.prediction import LARGEST, decode_summary
 
 if TYPE_CHECKING:
     import duckdb
-    from deltalake import DeltaTable
+    from deltalake import DeltaTable, WriterProperties
 
 FOLLOWED_SECONDS = 60.0
+ROWS_OF_A_GROUP = 131_072
 STORY_KEY, GENERATION_KEY, ROWS_KEY = "sluice.story", "sluice.generation", "sluice.rows"
 
 
@@ -64,7 +65,7 @@ class DeltaLake:
         application = identity.delta_application(story)
         with tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
             tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
-            schema = RecordBatchReader.from_stream(db.sql(f"FROM {tables.VIEW}")).schema
+            schema = RecordBatchReader.from_stream(db.sql(f"FROM {tables.VIEW} LIMIT 0")).schema
             table = self.open_or_create(spec, schema)
             done = table.transaction_version(application)
             if done is not None and done >= generation:
@@ -74,8 +75,9 @@ class DeltaLake:
             try:
                 write_deltalake(
                     table,
-                    db.sql(schema_changes.as_table(db, spec, columns_of_table(db, table))),
+                    tables.stream(db, schema_changes.as_table(db, spec, columns_of_table(db, table)), Path(folder)),
                     mode="append",
+                    writer_properties=row_groups(),
                     schema_mode="merge" if SchemaChange.ADDED in spec.schema_changes else None,
                     commit_properties=CommitProperties(
                         app_transactions=[Transaction(application, generation)],
@@ -247,6 +249,13 @@ class DeltaLake:
                 followed, since = self._open(table), self._monotonic()
             self._followed[table] = (followed, since)
             return followed.version(), _actions(followed)
+
+
+def row_groups() -> "WriterProperties":
+    """Smaller ones than deltalake's million rows: a writer keeps one in memory for each partition that it writes."""
+    from deltalake import WriterProperties
+
+    return WriterProperties(max_row_group_size=ROWS_OF_A_GROUP)
 
 
 def columns_of_table(db: "duckdb.DuckDBPyConnection", table: "DeltaTable") -> Mapping[str, str]:

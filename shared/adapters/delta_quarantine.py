@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from shared.adapters import tables
-from shared.adapters.delta import STORY_KEY, DeltaLake
+from shared.adapters.delta import STORY_KEY, DeltaLake, row_groups
 from shared.adapters.storage import LAPTOP, Storage, reachable
 from shared.adapters.tables import identifier
 from shared.domain import identity
@@ -68,13 +68,13 @@ class DeltaQuarantine:
         uri = self._lake.uri(location)
         options = self._storage.delta_options(uri)
         with tables.connect(self._memory_limit) as db:
-            batch = db.sql(f"FROM read_parquet({tables.quoted(str(rows))})")
             self._tell(location, _kept(db, rows))
             try:
                 write_deltalake(
                     table or uri,
-                    batch,
+                    tables.stream_of(db, rows),
                     mode="overwrite" if table else "error",
+                    writer_properties=row_groups(),
                     schema_mode="overwrite" if table else None,
                     storage_options=options,
                     commit_properties=CommitProperties(

@@ -2,24 +2,36 @@
 
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.adapters import landed_file
 from shared.domain.usecase import DataSpec, Format
+from shared.errors import Malformed
+from shared.quarantine import REASONS
 
 if TYPE_CHECKING:
     import duckdb
+    from arro3.core import RecordBatch, RecordBatchReader
 
 VIEW = "batch"
 
 PREPARED = ".prepared.parquet"
 """How the name of a file ends that was made here from a landed one, such as what is left without its bad rows."""
 
+LOOKED_AT, ALL = 50_000, -1
+"""So many lines of a CSV tell the types of its columns; all of them where one further down does not fit."""
+
+ROWS_AT_ONCE, BYTES_AT_ONCE = 20_000, 4 << 20
+"""So many rows, of so many bytes, are on their way to a writer."""
+
+_NOT_OF_DELTA = ("TIME", "TIME WITH TIME ZONE", "TIME_NS", "INTERVAL", "BIT")
+_TYPES = ("BOOLEAN", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "TIMESTAMPTZ", "VARCHAR")
+"""What DuckDB may take a column of a CSV for, where the use case gives it no type: a time of day stays a text."""
 
 _JSON_LINES = (
-    "format = 'newline_delimited', records = true, sample_size = 50000, map_inference_threshold = -1,"
+    "format = 'newline_delimited', records = true, sample_size = -1, map_inference_threshold = -1,"
     " field_appearance_threshold = 0, union_by_name = true"
 )
 
@@ -50,7 +62,7 @@ def connect(memory_limit: str) -> "duckdb.DuckDBPyConnection":
             "enable_external_file_cache": False,  # the files are local: the system caches them, outside the limit
         }
     )
-    db.execute("SET TimeZone = 'UTC'")
+    db.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
     return db
 
 
@@ -60,42 +72,96 @@ def to_parquet(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, targ
     Parquet because the check scans it some thirty times, and a CSV is parsed anew each time. Columns that the use
     case gives a type have that type; the others look as DuckDB finds them. A number that is none (NaN) is no value: it
     is missing, as pandas has it. Raises duckdb.Error for what is not in the format, Malformed for what cannot be
-    unpacked, TooLarge for more than is read.
+    unpacked or no table can have, TooLarge for more than is read.
     """
+    import duckdb
+
     if file.name.endswith(PREPARED):
         db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS FROM read_parquet({quoted(str(file))})")
         return
-    select = selected(db, landed_file.plain(file, spec, target.parent), spec)
+    files = landed_file.plain(file, spec, target.parent)
+    select = selected(db, files, spec)
     if spec.format in {Format.CSV, Format.JSON_LINES}:
-        db.execute(f"COPY ({select}) TO {quoted(str(target))} (FORMAT parquet)")
+        try:
+            db.execute(f"COPY ({select}) TO {quoted(str(target))} (FORMAT parquet)")
+        except duckdb.ConversionException:
+            if spec.format is not Format.CSV:
+                raise
+            select = selected(db, files, spec, looked_at=ALL)  # what breaks a type came late
+            db.execute(f"COPY ({select}) TO {quoted(str(target))} (FORMAT parquet)")
         select = f"FROM read_parquet({quoted(str(target))})"
     db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS {select}")
 
 
-def selected(db: "duckdb.DuckDBPyConnection", files: Sequence[Path], spec: DataSpec) -> str:
-    """The files, neither packed nor in another encoding, as a query with the use case's types."""
+def selected(
+    db: "duckdb.DuckDBPyConnection", files: Sequence[Path], spec: DataSpec, *, looked_at: int = LOOKED_AT
+) -> str:
+    """The files, neither packed nor in another encoding, as a query whose columns are as they are shown. Raises
+    Malformed for a column that no table can have.
+    """
     source = _listed(files)
     if spec.format is Format.CSV:
-        rows = _csv(db, source, spec)
+        rows = _csv(db, source, spec, looked_at=looked_at)
     elif spec.format is Format.JSON_LINES:
         rows = f"SELECT * FROM read_json({source}, {_JSON_LINES})"
     else:
         rows = f"SELECT * FROM read_parquet({source}, union_by_name = true)"
     kinds = {str(name): str(kind) for name, kind, *_ in db.sql(f"DESCRIBE {rows}").fetchall()}
+    for name, kind in kinds.items():
+        if name.lower() == REASONS:
+            raise Malformed(f"it has a column {name}, which is the quarantine's own: give it another name")
+        if spec.columns.get(name, kind).upper() in _NOT_OF_DELTA:
+            raise Malformed(f"column {name} is {kind}, which a Delta table cannot be: another type in data.columns")
     columns = ", ".join(_column(name, kind, spec) for name, kind in kinds.items())
     return f"SELECT {columns} FROM ({rows})"
+
+
+def stream(db: "duckdb.DuckDBPyConnection", query: str, folder: Path) -> "RecordBatchReader":
+    """The query's rows for a writer, some megabytes at a time, through a file in the folder: DuckDB itself gives a
+    million rows at once, which take a gigabyte while they are written.
+    """
+    target = folder / f"{uuid.uuid4().hex}{PREPARED}"
+    db.execute(f"COPY ({query}) TO {quoted(str(target))} (FORMAT parquet)")
+    return stream_of(db, target)
+
+
+def stream_of(db: "duckdb.DuckDBPyConnection", file: Path) -> "RecordBatchReader":
+    """The rows of one Parquet file, in the same way."""
+    from arro3.core import RecordBatchReader
+
+    source = f"read_parquet({quoted(str(file))}, file_row_number = true)"
+    measured = db.sql(
+        f"SELECT sum(row_group_num_rows), sum(size) FROM (SELECT row_group_id, any_value(row_group_num_rows)"
+        f" AS row_group_num_rows, sum(total_uncompressed_size) AS size FROM parquet_metadata({quoted(str(file))})"
+        " GROUP BY row_group_id)"
+    ).fetchone() or (0, 0)
+    rows, size = (int(one or 0) for one in measured)
+    step = max(1, min(ROWS_AT_ONCE, rows * BYTES_AT_ONCE // max(size, 1)))
+
+    def slices() -> "Iterator[RecordBatch]":
+        for first in range(0, rows, step):
+            within = f"file_row_number >= {first} AND file_row_number < {first + step}"
+            yield from RecordBatchReader.from_stream(
+                db.sql(f"FROM {source} SELECT * EXCLUDE (file_row_number) WHERE {within}")
+            )
+
+    none = db.sql(f"FROM {source} SELECT * EXCLUDE (file_row_number) LIMIT 0")
+    return RecordBatchReader.from_batches(RecordBatchReader.from_stream(none).schema, slices())
 
 
 def _listed(files: Sequence[Path]) -> str:
     return f"[{', '.join(quoted(str(file)) for file in files)}]"
 
 
-def _csv(db: "duckdb.DuckDBPyConnection", source: str, spec: DataSpec) -> str:
-    """Nothing but types is left to DuckDB's sniffer, which skips leading lines until the rest looks regular."""
+def _csv(db: "duckdb.DuckDBPyConnection", source: str, spec: DataSpec, *, looked_at: int) -> str:
+    """Nothing but types is left to DuckDB's sniffer, which skips leading lines until the rest looks regular, and lines
+    that begin with # as comments.
+    """
     nulls = ", ".join(quoted(value) for value in spec.null_values)
     options = (
         f"header = true, skip = 0, delim = {quoted(spec.delimiter)}, quote = '\"', escape = '\"',"
-        f" sample_size = 50000, nullstr = [{nulls}], union_by_name = true"
+        f" comment = '', sample_size = {looked_at}, nullstr = [{nulls}], union_by_name = true,"
+        f" auto_type_candidates = [{', '.join(map(quoted, _TYPES))}]"
     )
     found = db.sql(f"DESCRIBE SELECT * FROM read_csv({source}, all_varchar = true, {options})").fetchall()
     typed = {name: spec.columns[name] for name, *_ in found if name in spec.columns}

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Self
 
-from shared.domain.profile import ColumnProfile, Kind, Profile
+from shared.domain.profile import COLUMNS, ColumnProfile, Kind, Profile
 from shared.domain.quality import ExpectationOutcome
 from shared.domain.verdicts import Severity, Verdict
 
@@ -139,10 +139,12 @@ _WORDS = {
 def compare(baseline: Profile, current: Profile, spec: DriftSpec) -> tuple[DriftFinding, ...]:
     """Every measure that has a limit, those beyond theirs first; `current` was counted on the baseline's edges."""
     found = list(_of_table(baseline, current, spec))
-    for column in current.columns:
-        before = baseline.column(column.name)
-        if before is not None and before.kind is column.kind:
-            found += _of_column(before, column, baseline.rows, current.rows, spec.of(column.name))
+    for before in baseline.columns:
+        column = current.column(before.name)
+        if column is None and len(current.columns) < COLUMNS:  # of a wider table it may only not be profiled
+            column = replace(before, nulls=current.rows, distinct=0, categories={}, against=())
+        if column is not None:
+            found += _of_column(before, column, baseline.rows, current.rows, spec.of(before.name))
     return tuple(sorted(found, key=lambda one: (not one.exceeds, -_over(one)))[:KEPT])
 
 
@@ -176,21 +178,43 @@ def _of_column(
 def _measured(
     measure: Measure, before: ColumnProfile, now: ColumnProfile, rows_before: int, rows_now: int
 ) -> tuple[float, str] | None:
+    if measure is Measure.NULL_RATE and rows_before and rows_now:
+        rates = before.nulls / rows_before, now.nulls / rows_now
+        return max(rates[1] - rates[0], 0.0), f"{rates[1]:.1%} after {rates[0]:.1%}"
+    if measure in {Measure.ROWS, Measure.NULL_RATE} or before.nulls == rows_before or now.nulls == rows_now:
+        return None
+    if before.kind is not now.kind:
+        return _apart(measure, now), f"it is a {now.kind}, and was a {before.kind}"
+    return _of_values(measure, before, now)
+
+
+def _of_values(measure: Measure, before: ColumnProfile, now: ColumnProfile) -> tuple[float, str] | None:
+    """Of two columns of one kind."""
     match measure, now.kind:
-        case Measure.NULL_RATE, _ if rows_before and rows_now:
-            rates = before.nulls / rows_before, now.nulls / rows_now
-            return max(rates[1] - rates[0], 0.0), f"{rates[1]:.1%} after {rates[0]:.1%}"
         case Measure.PSI, Kind.NUMBER if sum(now.against):
             return psi(*_tenths(before.counts, now.against)), ""
         case Measure.KS, Kind.NUMBER if sum(now.against):
             return ks(before.counts, now.against), ""
-        case Measure.PSI, Kind.CATEGORY if before.categories and now.categories:
+        case Measure.PSI | Measure.NEW_CATEGORIES, Kind.CATEGORY if before.categories and not now.categories:
+            return _apart(measure, now), f"about {now.distinct}, and were {len(before.categories)}"
+        case Measure.PSI, Kind.CATEGORY if before.categories:
             names = sorted({*before.categories, *now.categories})
             return psi([before.categories.get(n, 0) for n in names], [now.categories.get(n, 0) for n in names]), ""
         case Measure.NEW_CATEGORIES, Kind.CATEGORY if before.categories:
             new = sorted(set(now.categories) - set(before.categories))
             return float(len(new)), ", ".join(new[:3])
     return None
+
+
+def _apart(measure: Measure, now: ColumnProfile) -> float:
+    """The measure of values that have nothing to do with those of before, or are too many to be held beside them."""
+    match measure:
+        case Measure.PSI:
+            return psi([1, 0], [0, 1])
+        case Measure.KS:
+            return 1.0
+        case _:
+            return float(now.distinct)
 
 
 def psi(before: Sequence[int], now: Sequence[int]) -> float:

@@ -75,6 +75,37 @@ def test_same_rows_are_the_same_batch(content: bytes, how: dict[str, Any], tmp_p
     assert file.read_bytes() == content
 
 
+def rows_of(text: str, folder: Path, **how: Any) -> list[dict[str, Any]]:
+    """The rows of a file as they come into silver."""
+    file, lake = folder / "landed", DeltaLake(str(folder / "lake"), "500MB")
+    file.write_text(text)
+    spec = replace(SPEC, **{"columns": {}, "partition_by": "", "expectations": "", **how})
+    assert QUALITY.check(file, spec).verdict is Verdict.PASSED
+    lake.commit(file, spec, "one", 1)
+    found: list[dict[str, Any]] = DeltaTable(lake.uri(spec.table)).to_pyarrow_table().to_pylist()
+    return sorted(found, key=lambda row: str(row["a"]))
+
+
+def test_line_that_begins_with_a_hash_is_a_row(tmp_path: Path) -> None:
+    assert rows_of("a,x\n1,2\n#3,4\n5,6\n", tmp_path) == [{"a": "#3", "x": 4}, {"a": "1", "x": 2}, {"a": "5", "x": 6}]
+
+
+def test_time_of_day_is_a_text(tmp_path: Path) -> None:
+    assert rows_of("a,x\n12:30,2\n", tmp_path) == [{"a": "12:30", "x": 2}]
+
+
+@pytest.mark.parametrize("before", [1, 60_000])
+def test_value_of_another_type_makes_its_column_one_of_texts_wherever_it_is(before: int, tmp_path: Path) -> None:
+    found = rows_of("a,x\n" + "1,2\n" * before + "1,many\n", tmp_path)
+    assert {row["x"] for row in found} == {"2", "many"}
+    assert len(found) == before + 1
+
+
+def test_key_that_only_a_late_line_has_is_a_column(tmp_path: Path) -> None:
+    text = '{"a": 1}\n' * 60_000 + '{"a": 2, "late": 9}\n'
+    assert rows_of(text, tmp_path, format=Format.JSON_LINES)[-1] == {"a": 2, "late": 9}
+
+
 def committed(file: Path, spec: DataSpec, folder: Path) -> list[dict[str, Any]]:
     lake = DeltaLake(str(folder / "lake"), "500MB")
     assert lake.commit(file, spec, "one", 1).rows == 3
@@ -100,6 +131,8 @@ UNREADABLE: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "no JSON object": (b"[1, 2]\n3\n", {"format": Format.JSON_LINES}, ""),
     "too large": (as_csv().encode(), {"largest": 20}, "data.largest_mb"),
     "too large unpacked": (gzip.compress(as_csv().encode() + b"a" * 100_000), {"largest": 50_000}, "data.largest_mb"),
+    "a column of the quarantine's": (b"origin,x,_Reasons\nJFK,1,late\n", {}, "the quarantine's own"),
+    "no type of a table": (as_csv().replace("1.5", "12:30").encode(), {"columns": {"x": "TIME"}}, "data.columns"),
     "bomb": (gzip.compress(bytes(50_000_000)), {"largest": 1 << 20}, "data.largest_mb"),
 }
 

@@ -3,12 +3,15 @@
 import json
 import multiprocessing
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
@@ -101,6 +104,36 @@ def test_batch_that_does_not_fit_the_table_is_poison(lake: DeltaLake, tmp_path: 
     with pytest.raises(Poison, match="does not fit"):
         lake.commit(batch(tmp_path, "origin,flight,extra\nJFK,1,2\n"), SPEC, "s2", 1)
     assert len(read(lake)) == 3
+
+
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from dataclasses import replace
+from shared.adapters.delta import DeltaLake
+from shared.adapters.delta_quarantine import DeltaQuarantine
+from tests.contracts.test_lake import SPEC
+folder = Path(sys.argv[1])
+lake = DeltaLake(str(folder / "lake"), "500MB")
+print(lake.commit(folder / "wide.csv", replace(SPEC, partition_by="", columns={}), "s1", 1).rows)
+print(DeltaQuarantine(lake, "500MB").keep(
+    folder / "small", folder / "rows.parquet", location="quarantine/a", story="s1", generation=1, reasons=["bad"]
+))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_large_batch_is_committed_and_kept_in_little_memory(tmp_path: Path) -> None:
+    columns = ", ".join(f"md5((i * {n})::VARCHAR) AS c{n}" for n in range(1, 13))
+    duckdb.sql(f"COPY (FROM range(700_000) t(i) SELECT {columns}) TO '{tmp_path / 'wide.csv'}'")
+    rows = f"FROM '{tmp_path / 'wide.csv'}' SELECT *, ['it is bad'] AS _reasons"
+    duckdb.sql(f"COPY ({rows}) TO '{tmp_path / 'rows.parquet'}'")
+    (tmp_path / "small").write_text("as it landed")
+    command = [sys.executable, "-c", MEASURED, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    *written, megabytes = map(int, done.stdout.split())
+    assert written == [700_000, 700_000]
+    assert megabytes < 1300
 
 
 def _commit(root: str, file: Path, story: str) -> Commit:

@@ -75,17 +75,47 @@ def test_own_limits_of_a_column_come_before_those_of_all_and_ignored_ones_have_n
     own = Limits(at_most={Measure.NULL_RATE: Decimal("0.5")}, then=Then.STOP)
     spec = DriftSpec(limits=limits, columns={"b": own}, ignored=("c",))
     before = Profile(rows=10, columns=tuple(column(name) for name in "abcd"))
-    now = Profile(rows=10, columns=(*(column(name, nulls=4) for name in "abc"), column("d", kind=Kind.OTHER, nulls=9)))
+    now = Profile(rows=10, columns=(*(column(name, nulls=4) for name in "abc"), column("d"), column("new", nulls=9)))
     found = compare(before, now, spec)
     assert [(one.column, one.limit, one.exceeds, one.then) for one in found] == [
         ("a", 0.1, True, Then.WARN),
         ("b", 0.5, False, Then.STOP),
+        ("d", 0.1, False, Then.WARN),
     ]
     assert outcome(found) is Drift.WARNED
     assert outcome([*found, replace(found[0], then=Then.TRAIN)]) is Drift.TRAIN
     assert outcome([*found, replace(found[0], then=Then.STOP)]) is Drift.STOPPED
     assert outcome([]) is Drift.NONE
     assert found[0].sentence == "rise of the share of nulls in a at most 0.1: it is 0.4 (40.0% after 0.0%)"
+
+
+MANY = {f"v{n}": 2 for n in range(5)}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "exceeds"),
+    [
+        (column("x"), column("x", kind=Kind.CATEGORY, distinct=7), {"psi", "ks", "new_categories"}),
+        (column("x", kind=Kind.CATEGORY, categories=MANY), column("x"), {"psi", "ks"}),
+        (column("x"), column("x", kind=Kind.CATEGORY, nulls=10), {"null_rate"}),
+        (column("x"), column("x", kind=Kind.OTHER, nulls=10), {"null_rate"}),
+        (column("x"), column("another"), {"null_rate"}),
+        (
+            column("x", kind=Kind.CATEGORY, categories=MANY),
+            column("x", kind=Kind.CATEGORY, distinct=900),
+            {"psi", "new_categories"},
+        ),
+        (column("x", nulls=10), column("x", kind=Kind.CATEGORY, distinct=7), set()),
+    ],
+    ids=["text now", "number now", "nothing now", "null now", "gone", "too many texts now", "nothing before"],
+)
+def test_what_cannot_be_held_beside_the_baseline_is_far_from_it(
+    before: ColumnProfile, now: ColumnProfile, exceeds: set[str]
+) -> None:
+    at_most = {measure: Decimal("0.2") for measure in Measure}
+    spec = DriftSpec(limits=Limits(at_most=at_most, then=Then.STOP))
+    found = compare(Profile(rows=10, columns=(before,)), Profile(rows=10, columns=(now,)), spec)
+    assert {str(one.measure) for one in found if one.exceeds} == exceeds
 
 
 def test_findings_are_few_the_worst_first() -> None:
