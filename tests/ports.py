@@ -151,7 +151,7 @@ class MemoryQuality:
             unexpected=bad,
             detail=f"{bad} rows are not" if bad else "",
         )
-        return CheckReport(suite="a1b2c3d4e5f6", rows=rows, expectations=(outcome,), document="{}")
+        return CheckReport(rows=rows, expectations=(outcome,), document="{}")
 
 
 @dataclass

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FOLLOWED_SECONDS = 60.0
 ROWS_OF_A_GROUP = 131_072
 STORY_KEY, GENERATION_KEY, ROWS_KEY = "sluice.story", "sluice.generation", "sluice.rows"
+SCHEMA_KEY = "sluice.schema"
 
 
 class DeltaLake:
@@ -85,6 +86,7 @@ class DeltaLake:
                             STORY_KEY: story,
                             GENERATION_KEY: str(generation),
                             ROWS_KEY: str(counted),
+                            SCHEMA_KEY: json.dumps(schema_changes.columns_of(db)),
                             **{f"sluice.{name}": value for name, value in (notes or {}).items()},
                         },
                         max_commit_retries=20,

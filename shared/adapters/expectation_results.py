@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from string import Template
 from typing import Any
 
-from shared.domain import identity
 from shared.domain.quality import CheckReport, ExpectationOutcome
 from shared.domain.verdicts import Severity, Verdict
 
@@ -65,7 +64,6 @@ def report_of(found: Results, expectations: str, name: str, also: Iterable[Expec
     if not found.rows:  # every expectation about values holds for none
         outcomes.append(stopped("not_empty", f"{name} has rows", "it has none", Verdict.FAILED))
     return CheckReport(
-        suite=identity.fingerprint(expectations),
         rows=found.rows,
         expectations=(*outcomes, *also),
         document=_document(found, name) if found.results else "",

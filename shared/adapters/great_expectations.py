@@ -44,7 +44,7 @@ class GreatExpectations:
                 said = TOO_LITTLE * is_much + _first_line(error)
                 if spec.check_job and (is_much or isinstance(error, TooLarge)):
                     raise TooLarge(said) from error
-                return unreadable(spec.expectations, file.name, said)
+                return unreadable(file.name, said)
             found = judge(db, spec.expectations, file.name, schema_changes.changes(db, spec, known or {}))
             if spec.check_job and found.verdict is Verdict.ERROR:  # of an expectation, it can only be memory
                 raise TooLarge(TOO_LITTLE + next(iter(found.reasons), file.name))

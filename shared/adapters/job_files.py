@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from shared.adapters import tables
-from shared.adapters.delta import GENERATION_KEY, ROWS_KEY, STORY_KEY, DeltaLake
+from shared.adapters.delta import GENERATION_KEY, ROWS_KEY, SCHEMA_KEY, STORY_KEY, DeltaLake
 from shared.adapters.delta_quarantine import LANDED, SAMPLE, TOLD
 from shared.adapters.delta_types import types_of
 from shared.adapters.schema_changes import unfit
@@ -26,8 +26,8 @@ from shared.quarantine import Kept
 if TYPE_CHECKING:
     from deltalake import DeltaTable, Schema
 
-_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
-"""What Spark calls the folder of rows without a value in the partition column."""
+_NO_VALUE = ("__HIVE_DEFAULT_PARTITION__", "")
+"""What Spark, and Sail, call the folder of rows without a value in the partition column."""
 
 
 class DeltaJobFiles:
@@ -52,6 +52,7 @@ class DeltaJobFiles:
             STORY_KEY: story,
             GENERATION_KEY: str(generation),
             ROWS_KEY: str(written.rows),
+            SCHEMA_KEY: json.dumps(self._columns(written)),
             **{f"sluice.{name}": value for name, value in notes.items()},
         }
         self._add(table, spec.table, written, (application, generation), metadata)
@@ -92,6 +93,11 @@ class DeltaJobFiles:
             return table
         table.alter.add_columns(added)
         return self._lake.opened(spec.table) or table
+
+    @staticmethod
+    def _columns(written: Written) -> Mapping[str, str]:
+        with tables.connect("500MB") as db:
+            return types_of(db, written.schema)
 
     def _add(
         self,
@@ -179,4 +185,4 @@ def _partition(file: str, columns: Sequence[str]) -> dict[str, str | None]:
     """The values in a path as Spark writes it: `day=2013-01-01/part-0.parquet`, each %-encoded."""
     pairs = (folder.partition("=") for folder in file.split("/")[:-1])
     values = {unquote(name): unquote(value) for name, _, value in pairs}
-    return {name: None if values[name] == _NO_VALUE else values[name] for name in columns}
+    return {name: None if values[name] in _NO_VALUE else values[name] for name in columns}

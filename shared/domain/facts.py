@@ -162,7 +162,9 @@ class CheckRunFinished(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchChecked(Fact):
-    """The batch was judged by its expectation suite. `suite` is the suite's fingerprint."""
+    """The batch was judged by its expectation suite. `suite` is the fingerprint of the suite, and of the settings by
+    which the batch was read.
+    """
 
     generation: int
     verdict: Verdict
@@ -173,7 +175,7 @@ class BatchChecked(Fact):
     @property
     def report(self) -> CheckReport:
         """What the engine found."""
-        return CheckReport(suite=self.suite, rows=self.rows, expectations=self.expectations)
+        return CheckReport(rows=self.rows, expectations=self.expectations)
 
     @property
     def reasons(self) -> tuple[str, ...]:

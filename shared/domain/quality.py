@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from shared.domain import identity
 from shared.domain.verdicts import Severity, Verdict, together
 
 
@@ -54,11 +53,10 @@ class CheckStep(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckReport:
-    """What the engine found in one batch. `suite` is the fingerprint of the suite; `document` Great Expectations' own
-    result as JSON ("" where it was not asked), of which its Data Docs can be made.
+    """What the engine found in one batch. `document` is Great Expectations' own result as JSON ("" where it was not
+    asked), of which its Data Docs can be made.
     """
 
-    suite: str
     rows: int
     expectations: tuple[ExpectationOutcome, ...]
     document: str = ""
@@ -80,8 +78,8 @@ class CheckReport:
         )
 
 
-def unreadable(expectations: str, name: str, why: str) -> CheckReport:
-    """The report of a batch that nobody could look into; `expectations` is the suite's text."""
+def unreadable(name: str, why: str) -> CheckReport:
+    """The report of a batch that nobody could look into."""
     outcome = ExpectationOutcome(
         expectation="readable",
         column="",
@@ -90,7 +88,7 @@ def unreadable(expectations: str, name: str, why: str) -> CheckReport:
         asked=f"{name} can be read",
         detail=why,
     )
-    return CheckReport(suite=identity.fingerprint(expectations), rows=0, expectations=(outcome,))
+    return CheckReport(rows=0, expectations=(outcome,))
 
 
 def result_of(use_case: str, story: str, generation: int) -> str:

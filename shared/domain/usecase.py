@@ -1,5 +1,6 @@
 """A use case as the core sees it: one machine-learning application, its data, training, gate and scoring."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -8,6 +9,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Self
 
+from shared.domain import identity
 from shared.domain.drift import DriftSpec
 from shared.domain.people import ApprovalRule
 from shared.domain.policy import Policy
@@ -68,6 +70,20 @@ class DataSpec:
     ends_with: str = ""
     manifest: str = ""
     quiet: timedelta | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all that a check depends on: the suite, and how the batch is read and compared with its table."""
+        depends_on = {
+            "expectations": self.expectations,
+            "format": self.format,
+            "delimiter": self.delimiter,
+            "encoding": self.encoding,
+            "columns": dict(self.columns),
+            "null_values": list(self.null_values),
+            "schema_changes": sorted(self.schema_changes),
+        }
+        return identity.fingerprint(json.dumps(depends_on, sort_keys=True))
 
     @property
     def is_of_one_file(self) -> bool:

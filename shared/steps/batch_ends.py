@@ -46,7 +46,7 @@ def record_check(command: CheckBatch, report: CheckReport, use_case: UseCase, po
         at=ports.clock.now(),
         generation=command.generation,
         verdict=report.verdict,
-        suite=report.suite,
+        suite=use_case.data.fingerprint,
         rows=report.rows,
         expectations=report.expectations,
     )

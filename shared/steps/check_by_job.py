@@ -139,7 +139,7 @@ def _commit(job: CheckJob, request: Document, answer: CheckAnswer | KeepAnswer, 
 def _unreadable(job: CheckJob, why: str) -> Decision:
     """Nobody could look into the batch, or keep its rows apart: it stays where it is, and a person has to look."""
     if check_so_far(job.command, job.ports.ledger) is None:
-        report = unreadable(job.use_case.data.expectations, _name(job.command), why)
+        report = unreadable(_name(job.command), why)
         record_check(job.command, report, job.use_case, job.ports)
     report, at = _report(job)
     _note(job, at)

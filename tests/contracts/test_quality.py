@@ -274,12 +274,6 @@ def test_too_little_memory_is_not_called_bad_data(tmp_path: Path) -> None:
     assert "CHECK_MEMORY_LIMIT" in report.reasons[0]
 
 
-def test_fingerprint_is_that_of_the_suites_text(tmp_path: Path) -> None:
-    one, other = check(tmp_path, NOT_NULL), check(tmp_path, NOT_NULL, DEMANDS_NAME)
-    assert one.suite == check(tmp_path, NOT_NULL).suite
-    assert one.suite != other.suite
-
-
 def test_column_types_are_the_use_cases_where_it_gives_them(tmp_path: Path) -> None:
     text = "origin,code\nJFK,007\n"
     as_text = expect("column_values_to_be_in_set", column="code", value_set=["007"])

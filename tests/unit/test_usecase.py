@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +15,8 @@ from shared import usecase
 from shared.domain.drift import Measure
 from shared.domain.live_metrics import LiveSpec
 from shared.domain.retrain import RetrainSpec, When
-from shared.domain.usecase import Enforcement, Format, QuarantineKind, SlotKind, UseCases
+from shared.domain.schema import SchemaChange
+from shared.domain.usecase import DataSpec, Enforcement, Format, QuarantineKind, SlotKind, UseCases
 from shared.domain.verdicts import Severity
 from shared.errors import Misconfigured, UnknownUseCase
 from shared.views.document import use_case_line
@@ -546,3 +548,21 @@ def test_without_partitions_parts_are_groups_of_files(folder: Path) -> None:
     one = usecase.load_one(folder)
     assert one.data.partition_by == ""
     assert (one.scoring.part_by, one.scoring.rows_per_part) == ("file_group", 1_000_000)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"expectations": '{"expectations": []}'},
+        {"format": Format.PARQUET},
+        {"delimiter": ";"},
+        {"encoding": "latin-1"},
+        {"columns": {"x": "DATE"}},
+        {"null_values": ("NA",)},
+        {"schema_changes": frozenset({SchemaChange.ADDED})},
+    ],
+)
+def test_fingerprint_of_a_check_changes_with_all_that_it_depends_on(changed: dict[str, Any]) -> None:
+    spec = DataSpec(arrives="landing/*.csv", expectations="", table="silver/t", partition_by="", columns={})
+    assert replace(spec, **changed).fingerprint != spec.fingerprint
+    assert replace(spec, table="silver/u", partition_by="x", largest=1).fingerprint == spec.fingerprint
