@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import sqlalchemy as sa
-
 
 def add(batch: Any, results: list[Any], shown: int) -> None:
     """Give each result that counted unexpected rows at most so many of their values."""
     from great_expectations.validator.metrics_calculator import MetricsCalculator
+    from sqlalchemy import text
 
     execution = batch.datasource.get_execution_engine()
     result_format = {"result_format": "BASIC", "partial_unexpected_count": shown}
@@ -25,7 +24,7 @@ def add(batch: Any, results: list[Any], shown: int) -> None:
         )
         wanted.append((result, needed.metric_configurations[f"{metric}.unexpected_values"]))
     if wanted:
-        execution.execute_query(sa.text("SET enable_caching_operators = false"))  # or a LIMIT waits for 2048 rows
+        execution.execute_query(text("SET enable_caching_operators = false"))  # or a LIMIT waits for 2048 rows
         found, _ = MetricsCalculator(execution).compute_metrics([each for _, each in wanted])
         for result, each in wanted:
             values: Any = found.get(each.id) or ()
