@@ -1,5 +1,6 @@
 """The story on Azure's own storage: landing, silver and gold as blobs, the ledger as tables, in Azurite."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,19 +8,28 @@ import pytest
 
 from local import flights
 from local.event_grid import deliver, endpoint
+from local.home import PROJECT
 from local.proof import Proof
 from shared import opened
 from shared.adapters.storage import Storage
 from shared.domain import identity
 from shared.domain import story as stories
+from shared.domain.facts import CheckRunFinished
 from tests.acceptance.stacks import RunningStack, wait_for
 from tests.contracts.azurite import ACCOUNT, azurite_blobs, azurite_tables
 
 LANDING, LAKE = (f"abfss://{container}@{ACCOUNT}.dfs.core.windows.net" for container in ("landing", "lake"))
 
 
-@pytest.fixture
-def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningStack]:
+@pytest.fixture(params=["checked in the function", "checked on Spark"])
+def stack(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningStack]:
+    if "Spark" in request.param:
+        folder = tmp_path / "usecases"
+        shutil.copytree(PROJECT / "usecases", folder, ignore=shutil.ignore_patterns("__pycache__"))
+        file = folder / "flight_delays/usecase.yml"
+        large = "  largest_mb: 1\n  check_job: sluice-check\n"
+        file.write_text(file.read_text().replace("  null_values:", f"{large}  null_values:"))
+        monkeypatch.setenv("USE_CASES", str(folder))
     with azurite_blobs(tmp_path / "blobs") as connection, azurite_tables(tmp_path / "tables") as tables:
         for name, value in {
             "LANDING_ROOT": LANDING,
@@ -40,7 +50,9 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSt
 
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # how adlfs uploads is its own affair
-def test_a_blob_lands_and_everything_follows(stack: RunningStack, tmp_path: Path) -> None:
+def test_a_blob_lands_and_everything_follows(
+    stack: RunningStack, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     settings = stack.home.settings()
     filesystem, path = opened.storage_of(settings).filesystem(f"{LANDING}/flights/2013-01.csv")
     filesystem.put_file(str(flights.month(1, tmp_path)), path)
@@ -70,6 +82,8 @@ def test_a_blob_lands_and_everything_follows(stack: RunningStack, tmp_path: Path
     wait_for("the story to settle", lambda: stories.is_settled(stack.facts(story)))
     proof = Proof(settings, stack.ledger())
     proof.of_loop(story, version="1")
+    by_job = stories.last(stack.facts(story), CheckRunFinished) is not None
+    assert by_job == ("Spark" in request.node.name)
     assert proof.wrong == []
     assert proof.right > 20
     lake = Path(stack.home.folder, "lake")
