@@ -10,11 +10,12 @@ from shared.domain import story as stories
 from shared.domain.commands import Queue
 from shared.domain.identity import model_at
 from shared.domain.verdicts import RunResult, Verdict
-from shared.errors import DEAD_LETTERED, Malformed, Poison, Refused, UnknownUseCase
+from shared.errors import DEAD_LETTERED, Malformed, Poison, Refused, TooLarge, UnknownUseCase
 from shared.ports import ParkedMessage
 
 _OF_PARKED = {
     Malformed.reason: "nobody can read it: mend what sent it, then take it off the list",
+    TooLarge.reason: "name a job for it in data.check_job, or raise data.largest_mb, then send the message again",
     UnknownUseCase.reason: "bring the use case back or name it rightly, then send the message again",
     Refused.reason: "mend what was refused, then send the message again",
     Poison.reason: "mend its cause, then send the message again",
