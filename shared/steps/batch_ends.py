@@ -1,20 +1,24 @@
 """How the check of a batch ends, whoever looked into it: recorded once, committed, superseded."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from shared.domain import story as stories
 from shared.domain.commands import CheckBatch
 from shared.domain.facts import (
     BatchChecked,
     DataCommitted,
+    DataQuarantined,
     DataSuperseded,
     Fact,
     QuarantineReleased,
+    RowsQuarantined,
     TrainingSkipped,
     TrainingStarted,
 )
 from shared.domain.profile import versions_of
 from shared.domain.quality import CheckReport, result_of
+from shared.domain.quarantine import ENTRIES, location_of
 from shared.domain.usecase import Format, UseCase
 from shared.notes import Entry
 from shared.ports import Commit, Ledger
@@ -52,6 +56,43 @@ def record_check(command: CheckBatch, report: CheckReport, use_case: UseCase, po
     )
     ports.ledger.record([first])
     return check_so_far(command, ports.ledger) or first
+
+
+def record_kept(
+    command: CheckBatch, reasons: tuple[str, ...], use_case: UseCase, ports: BatchPorts, *, rows: int, bad_rows: int
+) -> DataQuarantined:
+    """The whole batch is kept apart, which ends its story."""
+    whole = DataQuarantined(
+        story=command.story,
+        at=ports.clock.now(),
+        generation=command.generation,
+        location=location_of(use_case.name, command.story),
+        reasons=reasons,
+        rows=rows,
+        bad_rows=bad_rows,
+    )
+    ports.ledger.record([whole])
+    return whole
+
+
+def record_rows_kept(
+    command: CheckBatch, reasons: tuple[str, ...], use_case: UseCase, ports: BatchPorts, *, rows: int
+) -> None:
+    """Some rows are kept apart: recorded before the others are committed."""
+    some = RowsQuarantined(
+        story=command.story,
+        at=ports.clock.now(),
+        generation=command.generation,
+        location=location_of(use_case.name, command.story),
+        reasons=reasons,
+        rows=rows,
+    )
+    ports.ledger.record([some])
+
+
+def list_kept(command: CheckBatch, at: datetime, ports: BatchPorts) -> None:
+    """Put the story on the list of what was ever kept apart; `at` is when it was checked."""
+    ports.journals.note(Entry(scope=ENTRIES, number=int(at.timestamp() * 1e6), story=command.story, at=at))
 
 
 def supersede(command: CheckBatch, use_case: UseCase, ports: BatchPorts) -> Decision:

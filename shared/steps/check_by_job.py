@@ -12,17 +12,24 @@ from shared.domain import story as stories
 from shared.domain.check_run import CheckAnswer, KeepAnswer
 from shared.domain.commands import CheckBatch
 from shared.domain.drift import Drift
-from shared.domain.facts import CheckRunStarted, DataQuarantined, RowsQuarantined
+from shared.domain.facts import CheckRunStarted
 from shared.domain.quality import CheckReport, CheckStep, unreadable
-from shared.domain.quarantine import ENTRIES, location_of
+from shared.domain.quarantine import location_of
 from shared.domain.usecase import UseCase
 from shared.domain.verdicts import RunResult, Verdict
 from shared.errors import Malformed, Refused
 from shared.handover import Document, Written
-from shared.notes import Entry
 from shared.quarantine import Kept
 from shared.steps.ask_check_job import CheckJob
-from shared.steps.batch_ends import check_so_far, committed, record_check, supersede
+from shared.steps.batch_ends import (
+    check_so_far,
+    committed,
+    list_kept,
+    record_check,
+    record_kept,
+    record_rows_kept,
+    supersede,
+)
 from shared.steps.batch_ports import BatchPorts
 from shared.steps.commit_notes import notes_of
 from shared.steps.decision import Decision
@@ -104,18 +111,10 @@ def _kept(job: CheckJob, run: CheckRunStarted, answer: KeepAnswer) -> Decision:
         generation=command.generation,
         told={"file": _name(command), "reasons": list(report.reasons)},
     )
-    _note(job, at)
+    list_kept(job.command, at, job.ports)
     if not answer.split:
         return _quarantined(job, report.reasons, rows=rows, bad_rows=answer.bad)
-    some = RowsQuarantined(
-        story=command.story,
-        at=ports.clock.now(),
-        generation=command.generation,
-        location=location,
-        reasons=report.reasons,
-        rows=rows,
-    )
-    ports.ledger.record([some])
+    record_rows_kept(command, report.reasons, use_case, ports, rows=rows)
     return _commit(job, request, answer, answer.rows - answer.bad)
 
 
@@ -142,7 +141,7 @@ def _unreadable(job: CheckJob, why: str) -> Decision:
         report = unreadable(_name(job.command), why)
         record_check(job.command, report, job.use_case, job.ports)
     report, at = _report(job)
-    _note(job, at)
+    list_kept(job.command, at, job.ports)
     reasons = report.reasons if report.verdict is Verdict.ERROR else (*report.reasons, f"no rows could be kept: {why}")
     before = quarantine.kept(job.ports.ledger.story(job.command.story)) if job.released else None
     return _quarantined(job, reasons, rows=before.rows if before else 0)
@@ -157,22 +156,8 @@ def _report(job: CheckJob) -> tuple[CheckReport, datetime]:
     return (drift.added_to(checked.report) if drift and stopped else checked.report), checked.at
 
 
-def _note(job: CheckJob, at: datetime) -> None:
-    story = job.command.story
-    job.ports.journals.note(Entry(scope=ENTRIES, number=int(at.timestamp() * 1e6), story=story, at=at))
-
-
 def _quarantined(job: CheckJob, reasons: tuple[str, ...], *, rows: int = 0, bad_rows: int = 0) -> Decision:
-    whole = DataQuarantined(
-        story=job.command.story,
-        at=job.ports.clock.now(),
-        generation=job.command.generation,
-        location=location_of(job.use_case.name, job.command.story),
-        reasons=reasons,
-        rows=rows,
-        bad_rows=bad_rows,
-    )
-    job.ports.ledger.record([whole])
+    record_kept(job.command, reasons, job.use_case, job.ports, rows=rows, bad_rows=bad_rows)
     job.ports.runs.forget(job.folder)
     return Decision(summary=f"{job.command.file} quarantined: " + "; ".join(reasons))
 

@@ -12,17 +12,16 @@ from shared.domain.facts import (
     DataArrived,
     DataQuarantined,
     QuarantineReleased,
-    RowsQuarantined,
 )
 from shared.domain.quality import CheckReport
-from shared.domain.quarantine import ENTRIES, ReleaseAsked, location_of
+from shared.domain.quarantine import ReleaseAsked, location_of
 from shared.domain.story import check_of, last
 from shared.domain.usecase import QuarantineKind, UseCase
 from shared.domain.verdicts import Verdict
 from shared.errors import Refused
-from shared.notes import Entry
 from shared.ports import Clock, Commit, Ledger
 from shared.quarantine import Sorted
+from shared.steps.batch_ends import list_kept, record_kept, record_rows_kept
 from shared.steps.batch_ports import BatchPorts
 from shared.steps.commit_notes import notes_of
 from shared.steps.decision import Decision
@@ -39,7 +38,6 @@ def keep_apart(
     story, so it is recorded last; that of some rows does not, so it is recorded before the others are committed.
     """
     location = location_of(use_case.name, command.story)
-    entry = Entry(scope=ENTRIES, number=int(at.timestamp() * 1e6), story=command.story, at=at)
     with ports.sorting.sort_out(file, use_case.data, report) as found:
         split = found if found is not None and _may_split(found, report, use_case) else None
         if split and (drift := watch_drift(command, split.good, use_case, ports)) and drift.drift is Drift.STOPPED:
@@ -53,28 +51,12 @@ def keep_apart(
             generation=command.generation,
             reasons=report.reasons,
         )
-        ports.journals.note(entry)
+        list_kept(command, at, ports)
         if split is None:
-            whole = DataQuarantined(
-                story=command.story,
-                at=ports.clock.now(),
-                generation=command.generation,
-                location=location,
-                reasons=report.reasons,
-                rows=count,
-                bad_rows=found.counted_bad if found else 0,
-            )
-            ports.ledger.record([whole])
+            bad = found.counted_bad if found else 0
+            record_kept(command, report.reasons, use_case, ports, rows=count, bad_rows=bad)
             return None
-        some = RowsQuarantined(
-            story=command.story,
-            at=ports.clock.now(),
-            generation=command.generation,
-            location=location,
-            reasons=report.reasons,
-            rows=count,
-        )
-        ports.ledger.record([some])
+        record_rows_kept(command, report.reasons, use_case, ports, rows=count)
         notes = notes_of(command, use_case, ports)
         return ports.lake.commit(split.good, use_case.data, command.story, command.generation, notes)
 
