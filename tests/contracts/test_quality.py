@@ -30,6 +30,7 @@ def check(
     columns: dict[str, str] | None = None,
     memory: str = "500MB",
     expectations: str = "",
+    known: dict[str, str] | None = None,
 ) -> CheckReport:
     file = folder / "batch.csv"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -42,7 +43,7 @@ def check(
         null_values=("", "NA"),
     )
     before = file.read_bytes()
-    report = GreatExpectations(memory).check(file, spec)
+    report = GreatExpectations(memory).check(file, spec, known)
     assert file.read_bytes() == before
     return report
 
@@ -204,7 +205,6 @@ BROKEN: list[tuple[str, Expectation]] = [
     ("arguments null", {"type": "expect_column_values_to_not_be_null", "kwargs": None}),
     ("arguments a list", {"type": "expect_column_values_to_not_be_null", "kwargs": ["x"]}),
     ("no expression", expect("column_values_to_match_regex", column="name", regex="(")),
-    ("text between numbers", expect("column_values_to_be_between", column="name", min_value=1)),
     ("neither any nor all", expect("column_values_to_match_regex_list", column="name", regex_list=["a"], match_on="x")),
 ]
 
@@ -247,6 +247,47 @@ def test_file_without_rows_never_passes(text: str, tmp_path: Path) -> None:
     """Every expectation about values holds for no value."""
     report = check(tmp_path, NOT_NULL, text=text)
     assert (report.verdict, report.rows) == (FAILED, 0)
+
+
+def test_of_no_rows_only_the_table_itself_is_judged(tmp_path: Path) -> None:
+    """Without a value a column is of no type; what is asked of its values is not called the suite's fault."""
+    report = check(tmp_path, *OF_NUMBERS, DEMANDS_NAME, text="x,y,name\n")
+    assert report.verdict is FAILED
+    assert report.reasons == ("batch.csv has rows: it has none",)
+    wrong = check(tmp_path, DEMANDS_NAME, expect("table_row_count_to_equal", value=3), text="origin,x\n")
+    assert [one.verdict for one in wrong.expectations] == [FAILED] * 3
+
+
+OF_NUMBERS = [
+    expect("column_values_to_be_between", column="x", min_value=1),
+    expect("column_values_to_be_between", column="x", max_value="2013-01-01"),
+    expect("column_max_to_be_between", column="x", min_value=1),
+    expect("column_mean_to_be_between", column="x", min_value=1),
+    expect("column_sum_to_be_between", column="x", max_value=9),
+    expect("column_values_to_be_in_set", column="x", value_set=[1, 2]),
+    expect("column_distinct_values_to_be_in_set", column="x", value_set=[1, 2]),
+    expect("column_pair_values_a_to_be_greater_than_b", column_A="x", column_B="y", or_equal=True),
+]
+
+
+@pytest.mark.parametrize(
+    "rows", ["1,1\nabc,2\n", "inf,1\n1,2\n", "1.5,1\nx,2\n"], ids=["a text", "no number", "a line of the header"]
+)
+def test_text_in_a_column_of_numbers_is_the_datas_fault(rows: str, tmp_path: Path) -> None:
+    report = check(tmp_path, *OF_NUMBERS, text="x,y\n" + rows)
+    assert [one.verdict for one in report.expectations] == [FAILED] * len(OF_NUMBERS)
+    assert all("column x came as texts (VARCHAR)" in one.detail for one in report.expectations)
+    assert check(tmp_path, *OF_NUMBERS, text="x,y\n" + rows, known={"x": "DOUBLE", "y": "BIGINT"}).verdict is FAILED
+
+
+@pytest.mark.parametrize("where", ["columns", "known"])
+def test_column_of_texts_that_is_asked_for_numbers_is_the_suites_fault(where: str, tmp_path: Path) -> None:
+    """The use case says that it is of texts, or the silver table does."""
+    between = expect("column_values_to_be_between", column="name", min_value=1)
+    types = {where: {"origin": "VARCHAR", "x": "BIGINT", "name": "VARCHAR"}}
+    report = check(tmp_path, NOT_NULL, between, **types)
+    assert (report.verdict, report.expectations[1].verdict) == (MISCONFIGURED, MISCONFIGURED)
+    assert "column name is one of texts" in report.expectations[1].detail
 
 
 @pytest.mark.parametrize(
