@@ -29,6 +29,12 @@ _BETWEEN = (
     "expect_column_max_to_be_between",
     "expect_column_min_to_be_between",
 )
+_PASSES_WITHOUT = {
+    "expect_column_values_to_not_be_in_set": "value_set",
+    "expect_column_distinct_values_to_contain_set": "value_set",
+    "expect_column_values_to_be_in_type_list": "type_list",
+    "expect_column_values_to_be_of_type": "type_",
+}
 _PAIRS = ("expect_column_pair_values_a_to_be_greater_than_b", "expect_column_pair_values_to_be_equal")
 
 
@@ -40,6 +46,17 @@ def named_columns(kwargs: Mapping[str, Any]) -> list[str]:
 def is_about_the_table(each: Mapping[str, Any]) -> bool:
     """Does it ask about columns or counts, and about no value?"""
     return each["type"] in COLUMNS_EXIST or str(each["type"]).startswith("expect_table_")
+
+
+def asks_nothing(each: Mapping[str, Any]) -> str:
+    """Why every batch would pass it, or ""."""
+    kind, kwargs = str(each["type"]), each["kwargs"]
+    if kind.endswith("_to_be_between") and "quantile" not in kind and all(kwargs.get(one) is None for one in _BOUNDS):
+        return "it asks nothing: it has neither min_value nor max_value"
+    needed = _PASSES_WITHOUT.get(kind)
+    if needed and not kwargs.get(needed):
+        return f"it asks nothing: it has no {needed}"
+    return ""
 
 
 def texts_for_numbers(each: Mapping[str, Any], types: Mapping[str, str], *, raised: bool) -> list[str]:

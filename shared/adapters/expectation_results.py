@@ -12,6 +12,7 @@ from typing import Any
 from shared.adapters.expectation_kinds import (
     COLUMNS_EXIST,
     TEXTS,
+    asks_nothing,
     is_about_the_table,
     named_columns,
     texts_for_numbers,
@@ -60,7 +61,7 @@ def report_of(found: Results, expectations: str, name: str, also: Iterable[Expec
     try:
         outcomes = _outcomes(found, suite_of(expectations)) if expectations and not found.fell else []
     except Exception as error:  # noqa: BLE001 - whatever it raises, nobody can say the data is good
-        outcomes = [stopped("suite", "the suite can be run", repr(error), Verdict.MISCONFIGURED)]
+        outcomes = [stopped("suite", "the suite can be run", said(error), Verdict.MISCONFIGURED)]
     if found.fell:
         outcomes = [stopped("suite", "the suite can be run", found.fell, Verdict.MISCONFIGURED)]
     if not expectations:
@@ -97,7 +98,10 @@ def _document(found: Results, name: str) -> str:
 
 def suite_of(expectations: str) -> list[dict[str, Any]]:
     """The suite's expectations, in their order. Raises whatever a text raises that is no suite."""
-    return [{**each, "kwargs": each.get("kwargs") or {}} for each in json.loads(expectations)["expectations"]]
+    found = json.loads(expectations)["expectations"]
+    if not isinstance(found, list) or not found:
+        raise ValueError("it has no list of expectations with one in it")
+    return [{**each, "kwargs": each.get("kwargs") or {}} for each in found]
 
 
 def texts_of(spec: DataSpec, known: Mapping[str, str]) -> Collection[str]:
@@ -123,6 +127,8 @@ def _outcomes(found: Results, suite: list[dict[str, Any]]) -> list[ExpectationOu
             outcomes.append(_outcome(each, verdict, f"column {', '.join(missing)} is missing", None))
         elif place in found.refused:
             outcomes.append(stopped(each["type"], asked(each), _text(found.refused[place]), Verdict.MISCONFIGURED))
+        elif nothing := asks_nothing(each):
+            outcomes.append(stopped(each["type"], asked(each), nothing, Verdict.MISCONFIGURED))
         elif not found.rows and not is_about_the_table(each):
             outcomes.append(_outcome(each, Verdict.PASSED, "there are no rows", None))
         else:
@@ -201,6 +207,11 @@ def _outcome(each: dict[str, Any], verdict: Verdict, detail: str, unexpected: in
         unexpected=unexpected,
         detail=detail,
     )
+
+
+def said(error: Exception) -> str:
+    """What whoever wrote the suite can understand of it."""
+    return str(error) if isinstance(error, ValueError) else repr(error)
 
 
 def stopped(expectation: str, asked: str, detail: str, verdict: Verdict) -> ExpectationOutcome:

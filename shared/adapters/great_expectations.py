@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters import delta_types, gx_samples, schema_changes, tables
-from shared.adapters.expectation_results import PLACE, Results, absent, report_of, suite_of, texts_of
+from shared.adapters.expectation_results import PLACE, Results, absent, report_of, said, suite_of, texts_of
 from shared.domain.check_run import CheckAnswer
 from shared.domain.quality import CheckReport, ExpectationOutcome, unreadable
 from shared.domain.usecase import DataSpec
@@ -87,7 +87,7 @@ def judge(
     try:
         found = _validate(db, found, suite_of(expectations)) if expectations else found
     except Exception as error:  # noqa: BLE001 - whatever it raises, nobody can say the data is good
-        found = replace(found, fell=repr(error))
+        found = replace(found, fell=said(error))
     return report_of(found, expectations, name, also)
 
 

@@ -198,6 +198,16 @@ BROKEN: list[tuple[str, Expectation]] = [
     ("misspelt warning", expect("colum_values_to_be_unique", severity="warning", column="name")),
     ("unknown argument", expect("column_values_to_be_between", column="x", minimum=1)),
     ("no bound", expect("column_values_to_be_between", column="x")),
+    ("mean without a bound", expect("column_mean_to_be_between", column="x")),
+    ("least without a bound", expect("column_min_to_be_between", column="x", min_value=None)),
+    ("largest without a bound", expect("column_max_to_be_between", column="x", strict_max=True)),
+    ("sum without a bound", expect("column_sum_to_be_between", column="x")),
+    ("unique count without a bound", expect("column_unique_value_count_to_be_between", column="x")),
+    ("row count without a bound", expect("table_row_count_to_be_between")),
+    ("column count without a bound", expect("table_column_count_to_be_between")),
+    ("not in an empty set", expect("column_values_to_not_be_in_set", column="x", value_set=[])),
+    ("contains an empty set", expect("column_distinct_values_to_contain_set", column="x", value_set=[])),
+    ("of no type", expect("column_values_to_be_in_type_list", column="x", type_list=None)),
     ("mostly in words", expect("column_values_to_not_be_null", column="x", mostly="ninety")),
     ("mostly over one", expect("column_values_to_not_be_null", column="x", mostly=95)),
     ("unknown severity", expect("column_values_to_not_be_null", severity="blocker", column="x")),
@@ -221,11 +231,14 @@ def test_expectation_that_cannot_be_asked_is_misconfigured(expectation: Expectat
     "expectations",
     [
         "", "?", "[]", "{}",
-        '{"expectations": []}', '{"expectations": 1}', '{"expectations": ["x"]}', '{"expectations": [{}]}',
+        '{"expectations": []}', '{"expectations": {}}',
+        '{"expectations": 1}', '{"expectations": ["x"]}', '{"expectations": [{}]}',
     ],
 )  # fmt: skip
 def test_suite_that_checks_nothing_never_passes(expectations: str, tmp_path: Path) -> None:
-    assert check(tmp_path, expectations=expectations or " ").verdict is MISCONFIGURED
+    report = check(tmp_path, expectations=expectations or " ")
+    assert report.verdict is MISCONFIGURED
+    assert report.reasons[0].startswith("the suite can be run: ")
 
 
 def test_suite_of_warnings_only_never_passes(tmp_path: Path) -> None:
@@ -284,8 +297,8 @@ def test_text_in_a_column_of_numbers_is_the_datas_fault(rows: str, tmp_path: Pat
 def test_column_of_texts_that_is_asked_for_numbers_is_the_suites_fault(where: str, tmp_path: Path) -> None:
     """The use case says that it is of texts, or the silver table does."""
     between = expect("column_values_to_be_between", column="name", min_value=1)
-    types = {where: {"origin": "VARCHAR", "x": "BIGINT", "name": "VARCHAR"}}
-    report = check(tmp_path, NOT_NULL, between, **types)
+    types = {"origin": "VARCHAR", "x": "BIGINT", "name": "VARCHAR"}
+    report = check(tmp_path, NOT_NULL, between, **{where: types})  # type: ignore[arg-type]  # one of the two
     assert (report.verdict, report.expectations[1].verdict) == (MISCONFIGURED, MISCONFIGURED)
     assert "column name is one of texts" in report.expectations[1].detail
 
