@@ -4,12 +4,21 @@ A suite's expectations are told apart by their place in it, which stands in each
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from string import Template
 from typing import Any
 
+from shared.adapters.expectation_kinds import (
+    COLUMNS_EXIST,
+    TEXTS,
+    asks_nothing,
+    is_about_the_table,
+    named_columns,
+    texts_for_numbers,
+)
 from shared.domain.quality import CheckReport, ExpectationOutcome
+from shared.domain.usecase import DataSpec
 from shared.domain.verdicts import Severity, Verdict
 
 SEVERITIES = {"critical": Severity.BLOCKING, "warning": Severity.WARNING, "info": Severity.WARNING}
@@ -20,13 +29,6 @@ PLACE = "position"
 
 SHOWN = 3
 """So many of the values that break an expectation are named."""
-
-_COLUMNS_EXIST = (
-    "expect_column_to_exist",
-    "expect_table_columns_to_match_set",
-    "expect_table_columns_to_match_ordered_list",
-)
-_COLUMNS = ("column", "column_A", "column_B")
 
 _READABLE = ExpectationOutcome(
     expectation="readable",
@@ -40,12 +42,14 @@ _READABLE = ExpectationOutcome(
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """What an engine found. `results` are Great Expectations' own, as JSON; `refused` says by place why an expectation
-    could not be asked. One about a column that the batch lacks has neither. `fell` is what the whole suite fell over.
+    """What an engine found. `columns` have DuckDB's types, and `texts` are those that hold texts by their nature.
+    `results` are Great Expectations' own, as JSON; `refused` says by place why an expectation could not be asked. One
+    about a column that the batch lacks has neither. `fell` is what the whole suite fell over.
     """
 
     rows: int
-    columns: Sequence[str]
+    columns: Mapping[str, str]
+    texts: Collection[str] = ()
     results: Sequence[Mapping[str, Any]] = ()
     refused: Mapping[int, str] = field(default_factory=dict)
     fell: str = ""
@@ -56,7 +60,7 @@ def report_of(found: Results, expectations: str, name: str, also: Iterable[Expec
     try:
         outcomes = _outcomes(found, suite_of(expectations)) if expectations and not found.fell else []
     except Exception as error:  # noqa: BLE001 - whatever it raises, nobody can say the data is good
-        outcomes = [stopped("suite", "the suite can be run", repr(error), Verdict.MISCONFIGURED)]
+        outcomes = [stopped("suite", "the suite can be run", said(error), Verdict.MISCONFIGURED)]
     if found.fell:
         outcomes = [stopped("suite", "the suite can be run", found.fell, Verdict.MISCONFIGURED)]
     if not expectations:
@@ -92,14 +96,20 @@ def _document(found: Results, name: str) -> str:
 
 def suite_of(expectations: str) -> list[dict[str, Any]]:
     """The suite's expectations, in their order. Raises whatever a text raises that is no suite."""
-    return [{**each, "kwargs": each.get("kwargs") or {}} for each in json.loads(expectations)["expectations"]]
+    found = json.loads(expectations)["expectations"]
+    if not isinstance(found, list) or not found:
+        raise ValueError("it has no list of expectations with one in it")
+    return [{**each, "kwargs": each.get("kwargs") or {}} for each in found]
 
 
-def absent(each: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
+def texts_of(spec: DataSpec, known: Mapping[str, str]) -> Collection[str]:
+    """The columns that hold texts by their nature: the use case says so, else the table, whose types are `known`."""
+    return {name for name, kind in {**known, **spec.columns}.items() if kind.upper() in TEXTS}
+
+
+def absent(each: Mapping[str, Any], columns: Collection[str]) -> list[str]:
     """The columns that it names and that are not there; none where it asks whether they are."""
-    return [
-        name for name in named_columns(each["kwargs"]) if name not in columns and each["type"] not in _COLUMNS_EXIST
-    ]
+    return [name for name in named_columns(each["kwargs"]) if name not in columns and each["type"] not in COLUMNS_EXIST]
 
 
 def _outcomes(found: Results, suite: list[dict[str, Any]]) -> list[ExpectationOutcome]:
@@ -115,31 +125,33 @@ def _outcomes(found: Results, suite: list[dict[str, Any]]) -> list[ExpectationOu
             outcomes.append(_outcome(each, verdict, f"column {', '.join(missing)} is missing", None))
         elif place in found.refused:
             outcomes.append(stopped(each["type"], asked(each), _text(found.refused[place]), Verdict.MISCONFIGURED))
+        elif nothing := asks_nothing(each):
+            outcomes.append(stopped(each["type"], asked(each), nothing, Verdict.MISCONFIGURED))
+        elif not found.rows and not is_about_the_table(each):
+            outcomes.append(_outcome(each, Verdict.PASSED, "there are no rows", None))
         else:
-            outcomes.append(_of_result(results[place]))
+            outcomes.append(_of_result(results[place], found))
     return outcomes
-
-
-def named_columns(kwargs: dict[str, Any]) -> list[str]:
-    """The columns that an expectation names."""
-    return [str(name) for name in (*map(kwargs.get, _COLUMNS), *kwargs.get("column_list", [])) if name]
 
 
 def _demanded_columns(expectations: list[dict[str, Any]]) -> set[str]:
     demanded: set[str] = set()
     for each in expectations:
-        if each["type"] in _COLUMNS_EXIST:
+        if each["type"] in COLUMNS_EXIST:
             kwargs = each["kwargs"]
             demanded |= {kwargs.get("column", ""), *kwargs.get("column_set", []), *kwargs.get("column_list", [])}
     return demanded - {""}
 
 
-def _of_result(result: Mapping[str, Any]) -> ExpectationOutcome:
+def _of_result(result: Mapping[str, Any], among: Results) -> ExpectationOutcome:
     each = {**result["expectation_config"]}
     raised = _raised(result["exception_info"])
+    if "Out of Memory" in raised:
+        return _outcome(each, Verdict.ERROR, raised, None)
+    if texts := texts_for_numbers(each, among.columns, raised=bool(raised)):
+        return _of_texts(each, texts, among)
     if raised:
-        verdict = Verdict.ERROR if "Out of Memory" in raised else Verdict.MISCONFIGURED
-        return _outcome(each, verdict, raised, None)
+        return _outcome(each, Verdict.MISCONFIGURED, raised, None)
     found = result["result"] or {}
     unexpected = found.get("unexpected_count")
     detail = ""
@@ -150,6 +162,16 @@ def _of_result(result: Mapping[str, Any]) -> ExpectationOutcome:
             detail += f", such as {'; '.join(sample)}"
     verdict = Verdict.PASSED if result["success"] else Verdict.FAILED
     return replace(_outcome(each, verdict, detail, unexpected), observed=_text(found.get("observed_value", "")))
+
+
+def _of_texts(each: dict[str, Any], texts: Sequence[str], among: Results) -> ExpectationOutcome:
+    """Numbers or times were asked for, and the columns came as texts: the data's fault, unless they are of texts."""
+    name = next((one for one in texts if one not in among.texts), "")
+    if not name:
+        detail = f"column {texts[0]} is one of texts ({among.columns[texts[0]]}), by data.columns or the silver table"
+        return _outcome(each, Verdict.MISCONFIGURED, detail, None)
+    detail = f"column {name} came as texts ({among.columns[name]}): a value is no number, or no time"
+    return _outcome(each, Verdict.FAILED, f"{detail}; with a type in data.columns the check names it", None)
 
 
 def _found(result: dict[str, Any]) -> str:
@@ -183,6 +205,11 @@ def _outcome(each: dict[str, Any], verdict: Verdict, detail: str, unexpected: in
         unexpected=unexpected,
         detail=detail,
     )
+
+
+def said(error: Exception) -> str:
+    """What whoever wrote the suite can understand of it."""
+    return str(error) if isinstance(error, ValueError) else repr(error)
 
 
 def stopped(expectation: str, asked: str, detail: str, verdict: Verdict) -> ExpectationOutcome:

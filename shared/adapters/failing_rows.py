@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from shared.adapters import great_expectations as engine
 from shared.adapters import tables
-from shared.adapters.expectation_results import asked, named_columns, suite_of
+from shared.adapters.expectation_kinds import named_columns
+from shared.adapters.expectation_results import asked, suite_of
 from shared.adapters.tables import identifier, quoted
 from shared.domain.quality import CheckReport, ExpectationOutcome
 from shared.domain.usecase import DataSpec

@@ -4,13 +4,13 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters import delta_types, gx_samples, schema_changes, tables
-from shared.adapters.expectation_results import PLACE, Results, absent, report_of, suite_of
+from shared.adapters.expectation_results import PLACE, Results, absent, report_of, said, suite_of, texts_of
 from shared.domain.check_run import CheckAnswer
 from shared.domain.quality import CheckReport, ExpectationOutcome, unreadable
 from shared.domain.usecase import DataSpec
@@ -45,7 +45,8 @@ class GreatExpectations:
                 if spec.check_job and (is_much or isinstance(error, TooLarge)):
                     raise TooLarge(said) from error
                 return unreadable(file.name, said)
-            found = judge(db, spec.expectations, file.name, schema_changes.changes(db, spec, known or {}))
+            changes, texts = schema_changes.changes(db, spec, known or {}), texts_of(spec, known or {})
+            found = judge(db, spec.expectations, file.name, changes, texts)
             if spec.check_job and found.verdict is Verdict.ERROR:  # of an expectation, it can only be memory
                 raise TooLarge(TOO_LITTLE + next(iter(found.reasons), file.name))
             return found
@@ -55,7 +56,13 @@ class GreatExpectations:
         with tables.connect(self._memory_limit) as db:
             found = delta_types.types_of(db, answer.schema)
             types = delta_types.types_of(db, known or delta_types.NONE)
-        results = Results(rows=answer.rows, columns=list(found), results=answer.results, refused=dict(answer.refused))
+        results = Results(
+            rows=answer.rows,
+            columns=found,
+            texts=texts_of(spec, types),
+            results=answer.results,
+            refused=dict(answer.refused),
+        )
 
         def counted(column: str, _: str) -> tuple[int, int]:
             changed = answer.changed.get(column, {})
@@ -66,16 +73,21 @@ class GreatExpectations:
 
 
 def judge(
-    db: "duckdb.DuckDBPyConnection", expectations: str, name: str, also: Iterable[ExpectationOutcome] = ()
+    db: "duckdb.DuckDBPyConnection",
+    expectations: str,
+    name: str,
+    also: Iterable[ExpectationOutcome] = (),
+    texts: Collection[str] = (),
 ) -> CheckReport:
-    """Judge the view `batch` by the suite's text; `name` is what the batch is called, `also` what else was found."""
-    columns = list(schema_changes.columns_of(db))
+    """Judge the view `batch` by the suite's text; `name` is what the batch is called, `also` what else was found, and
+    `texts` are the columns that hold texts by their nature.
+    """
     (rows,) = db.sql(f"SELECT count(*) FROM {tables.VIEW}").fetchone() or (0,)
-    found = Results(rows=rows, columns=columns)
+    found = Results(rows=rows, columns=schema_changes.columns_of(db), texts=texts)
     try:
         found = _validate(db, found, suite_of(expectations)) if expectations else found
     except Exception as error:  # noqa: BLE001 - whatever it raises, nobody can say the data is good
-        found = replace(found, fell=repr(error))
+        found = replace(found, fell=said(error))
     return report_of(found, expectations, name, also)
 
 

@@ -94,4 +94,4 @@ def stopping(report: CheckReport, expectations: str) -> tuple[list[Mapping[str, 
 
 
 def _is_of_rows(outcome: ExpectationOutcome, kind: str) -> bool:
-    return outcome.expectation == kind and outcome.verdict is Verdict.FAILED
+    return outcome.expectation == kind and outcome.verdict is Verdict.FAILED and outcome.unexpected is not None

@@ -30,6 +30,7 @@ def check(
     columns: dict[str, str] | None = None,
     memory: str = "500MB",
     expectations: str = "",
+    known: dict[str, str] | None = None,
 ) -> CheckReport:
     file = folder / "batch.csv"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -42,7 +43,7 @@ def check(
         null_values=("", "NA"),
     )
     before = file.read_bytes()
-    report = GreatExpectations(memory).check(file, spec)
+    report = GreatExpectations(memory).check(file, spec, known)
     assert file.read_bytes() == before
     return report
 
@@ -197,6 +198,16 @@ BROKEN: list[tuple[str, Expectation]] = [
     ("misspelt warning", expect("colum_values_to_be_unique", severity="warning", column="name")),
     ("unknown argument", expect("column_values_to_be_between", column="x", minimum=1)),
     ("no bound", expect("column_values_to_be_between", column="x")),
+    ("mean without a bound", expect("column_mean_to_be_between", column="x")),
+    ("least without a bound", expect("column_min_to_be_between", column="x", min_value=None)),
+    ("largest without a bound", expect("column_max_to_be_between", column="x", strict_max=True)),
+    ("sum without a bound", expect("column_sum_to_be_between", column="x")),
+    ("unique count without a bound", expect("column_unique_value_count_to_be_between", column="x")),
+    ("row count without a bound", expect("table_row_count_to_be_between")),
+    ("column count without a bound", expect("table_column_count_to_be_between")),
+    ("not in an empty set", expect("column_values_to_not_be_in_set", column="x", value_set=[])),
+    ("contains an empty set", expect("column_distinct_values_to_contain_set", column="x", value_set=[])),
+    ("of no type", expect("column_values_to_be_in_type_list", column="x", type_list=None)),
     ("mostly in words", expect("column_values_to_not_be_null", column="x", mostly="ninety")),
     ("mostly over one", expect("column_values_to_not_be_null", column="x", mostly=95)),
     ("unknown severity", expect("column_values_to_not_be_null", severity="blocker", column="x")),
@@ -204,7 +215,6 @@ BROKEN: list[tuple[str, Expectation]] = [
     ("arguments null", {"type": "expect_column_values_to_not_be_null", "kwargs": None}),
     ("arguments a list", {"type": "expect_column_values_to_not_be_null", "kwargs": ["x"]}),
     ("no expression", expect("column_values_to_match_regex", column="name", regex="(")),
-    ("text between numbers", expect("column_values_to_be_between", column="name", min_value=1)),
     ("neither any nor all", expect("column_values_to_match_regex_list", column="name", regex_list=["a"], match_on="x")),
 ]
 
@@ -221,11 +231,14 @@ def test_expectation_that_cannot_be_asked_is_misconfigured(expectation: Expectat
     "expectations",
     [
         "", "?", "[]", "{}",
-        '{"expectations": []}', '{"expectations": 1}', '{"expectations": ["x"]}', '{"expectations": [{}]}',
+        '{"expectations": []}', '{"expectations": {}}',
+        '{"expectations": 1}', '{"expectations": ["x"]}', '{"expectations": [{}]}',
     ],
 )  # fmt: skip
 def test_suite_that_checks_nothing_never_passes(expectations: str, tmp_path: Path) -> None:
-    assert check(tmp_path, expectations=expectations or " ").verdict is MISCONFIGURED
+    report = check(tmp_path, expectations=expectations or " ")
+    assert report.verdict is MISCONFIGURED
+    assert report.reasons[0].startswith("the suite can be run: ")
 
 
 def test_suite_of_warnings_only_never_passes(tmp_path: Path) -> None:
@@ -247,6 +260,47 @@ def test_file_without_rows_never_passes(text: str, tmp_path: Path) -> None:
     """Every expectation about values holds for no value."""
     report = check(tmp_path, NOT_NULL, text=text)
     assert (report.verdict, report.rows) == (FAILED, 0)
+
+
+def test_of_no_rows_only_the_table_itself_is_judged(tmp_path: Path) -> None:
+    """Without a value a column is of no type; what is asked of its values is not called the suite's fault."""
+    report = check(tmp_path, *OF_NUMBERS, DEMANDS_NAME, text="x,y,name\n")
+    assert report.verdict is FAILED
+    assert report.reasons == ("batch.csv has rows: it has none",)
+    wrong = check(tmp_path, DEMANDS_NAME, expect("table_row_count_to_equal", value=3), text="origin,x\n")
+    assert [one.verdict for one in wrong.expectations] == [FAILED] * 3
+
+
+OF_NUMBERS = [
+    expect("column_values_to_be_between", column="x", min_value=1),
+    expect("column_values_to_be_between", column="x", max_value="2013-01-01"),
+    expect("column_max_to_be_between", column="x", min_value=1),
+    expect("column_mean_to_be_between", column="x", min_value=1),
+    expect("column_sum_to_be_between", column="x", max_value=9),
+    expect("column_values_to_be_in_set", column="x", value_set=[1, 2]),
+    expect("column_distinct_values_to_be_in_set", column="x", value_set=[1, 2]),
+    expect("column_pair_values_a_to_be_greater_than_b", column_A="x", column_B="y", or_equal=True),
+]
+
+
+@pytest.mark.parametrize(
+    "rows", ["1,1\nabc,2\n", "inf,1\n1,2\n", "1.5,1\nx,2\n"], ids=["a text", "no number", "a line of the header"]
+)
+def test_text_in_a_column_of_numbers_is_the_datas_fault(rows: str, tmp_path: Path) -> None:
+    report = check(tmp_path, *OF_NUMBERS, text="x,y\n" + rows)
+    assert [one.verdict for one in report.expectations] == [FAILED] * len(OF_NUMBERS)
+    assert all("column x came as texts (VARCHAR)" in one.detail for one in report.expectations)
+    assert check(tmp_path, *OF_NUMBERS, text="x,y\n" + rows, known={"x": "DOUBLE", "y": "BIGINT"}).verdict is FAILED
+
+
+@pytest.mark.parametrize("where", ["columns", "known"])
+def test_column_of_texts_that_is_asked_for_numbers_is_the_suites_fault(where: str, tmp_path: Path) -> None:
+    """The use case says that it is of texts, or the silver table does."""
+    between = expect("column_values_to_be_between", column="name", min_value=1)
+    types = {"origin": "VARCHAR", "x": "BIGINT", "name": "VARCHAR"}
+    report = check(tmp_path, NOT_NULL, between, **{where: types})  # type: ignore[arg-type]  # one of the two
+    assert (report.verdict, report.expectations[1].verdict) == (MISCONFIGURED, MISCONFIGURED)
+    assert "column name is one of texts" in report.expectations[1].detail
 
 
 @pytest.mark.parametrize(
