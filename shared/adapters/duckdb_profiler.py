@@ -18,6 +18,7 @@ from shared.domain.profile import (
     Profile,
     distinct_edges,
     even_edges,
+    just_below,
     short,
 )
 from shared.domain.usecase import DataSpec
@@ -54,8 +55,13 @@ def _profile(db: "duckdb.DuckDBPyConnection", baseline: Profile | None) -> Profi
     described = db.sql(f"DESCRIBE {tables.VIEW}").fetchall()[:COLUMNS]
     columns = [(str(name), *_kind(str(kind))) for name, kind, *_ in described]
     rows, first = _look(db, [(name, kind, value) for name, kind, _, value in columns])
-    edges = {name: distinct_edges(first[name]["quantiles"] or ()) for name, *_ in columns}
-    bars = {name: even_edges(each[0], each[-1]) if each else () for name, each in edges.items()}
+    edges: dict[str, tuple[float, ...]] = {name: () for name, *_ in columns}
+    bars = dict(edges)
+    for name, each in first.items():
+        if each["quantiles"]:
+            quantiles = distinct_edges(each["quantiles"], each["minimum"])
+            edges[name] = (*just_below(each["minimum"]), *quantiles)
+            bars[name] = even_edges(quantiles[0], quantiles[-1])
     wanted: dict[tuple[str, str], str] = {}
     for name, kind, _, value in columns:
         before = baseline.column(name) if baseline else None
@@ -115,7 +121,8 @@ def _look(
 
 
 def _histogram(value: str, edges: Sequence[float]) -> str:
-    return f"histogram({value}, {list(edges)}::DOUBLE[])"
+    """As a text, of which each number is the nearest; a literal would be a decimal first."""
+    return f"histogram({value}, '{list(edges)}'::DOUBLE[])"
 
 
 def _counted(db: "duckdb.DuckDBPyConnection", wanted: Mapping[tuple[str, str], str]) -> Mapping[tuple[str, str], Any]:

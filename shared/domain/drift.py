@@ -239,10 +239,12 @@ def ks(before: Sequence[int], now: Sequence[int]) -> float:
 
 
 def _tenths(before: Sequence[int], now: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Cells put together until each holds a tenth of the baseline."""
+    """Cells put together until each holds a tenth of the baseline. A first one with nothing of it, which is below its
+    least value, stays apart.
+    """
     target, cells = sum(before) / _TENTHS, [[0, 0]]
-    for b, n in zip(before, now, strict=True):
-        if cells[-1][0] >= target:
+    for at, (b, n) in enumerate(zip(before, now, strict=True)):
+        if cells[-1][0] >= target or (at == 1 and not before[0]):
             cells.append([0, 0])
         cells[-1][0] += b
         cells[-1][1] += n

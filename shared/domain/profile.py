@@ -1,11 +1,12 @@
 """What the rows of one version look like, in numbers that stay small: enough to compare the next version with."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 QUANTILES = 99
-"""Edges of a number's quantiles: KS is read at these."""
+"""Edges of a number's quantiles: KS is read at these, and at one just below the least value."""
 
 BARS = 24
 """Bars of equal width between the first and the last of them: what a plot shows."""
@@ -83,6 +84,12 @@ def short(value: float) -> float:
     return float(f"{value:.9g}")
 
 
-def distinct_edges(values: Sequence[float]) -> tuple[float, ...]:
-    """Quantiles as edges: each once, in order."""
-    return tuple(sorted({short(value) for value in values}))
+def distinct_edges(values: Sequence[float], least: float) -> tuple[float, ...]:
+    """Quantiles as edges: each once, in order; none is shortened to below the least value."""
+    return tuple(sorted({max(short(value), least) for value in values}))
+
+
+def just_below(least: float) -> tuple[float, ...]:
+    """The edge before those: nothing is up to it, so that what is less than the least value is told apart."""
+    below = math.nextafter(least, -math.inf)
+    return (below,) if math.isfinite(below) else ()

@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -391,10 +392,12 @@ def profiled(file: Path, baseline: Profile | None) -> Profile:
         columns={},
         format=Format.PARQUET,
     )
-    found = DuckdbProfiler("500MB", GreatExpectations("500MB").one_at_a_time).profile(file, spec, baseline)
-    return Profile(
-        rows=found.rows, columns=tuple(each for each in found.columns if each.name not in {"_reasons", "part"})
-    )
+    own = file.parent / "own" / file.name
+    own.parent.mkdir(exist_ok=True)
+    with duckdb.connect() as db:  # a column of that name is refused where it landed
+        db.read_parquet(str(file)).project("* EXCLUDE (_reasons)").write_parquet(str(own))
+    found = DuckdbProfiler("500MB", GreatExpectations("500MB").one_at_a_time).profile(own, spec, baseline)
+    return replace(found, columns=tuple(each for each in found.columns if each.name != "part"))
 
 
 @pytest.fixture(scope="module")
@@ -499,6 +502,8 @@ def test_profile_is_what_the_control_plane_would_make_of_it(
     value, other = found.columns[0], expected.columns[0]
     assert value.nulls == 15
     assert value.edges == pytest.approx(other.edges, abs=0.15)
+    for ours, theirs in zip(found.columns, expected.columns, strict=True):
+        assert (ours.edges[:1], ours.counts[:1]) == (theirs.edges[:1], theirs.counts[:1]), ours.name
     column = pd.read_parquet(measured[1])["value"]
     finite = column[np.isfinite(column)].to_numpy()
     cells = np.searchsorted(np.array(value.edges), finite, side="left")

@@ -118,6 +118,19 @@ def test_what_cannot_be_held_beside_the_baseline_is_far_from_it(
     assert {str(one.measure) for one in found if one.exceeds} == exceeds
 
 
+def test_what_is_below_the_baseline_s_least_value_is_a_cell_of_its_own() -> None:
+    spec = DriftSpec(limits=Limits(at_most={Measure.PSI: Decimal("0.25"), Measure.KS: Decimal("0.2")}))
+    for counts, against, exceeds in (
+        ((0, 1000, 0), (1000, 0, 0), {"psi", "ks"}),
+        ((0, 1000, 0), (0, 1000, 0), set()),
+        ((0, *[10] * 100), (300, *[7] * 100), {"psi", "ks"}),
+        ((1000, 0), (1000, 0), set()),  # kept without such an edge
+    ):
+        before = Profile(rows=1000, columns=(column("x", counts=counts),))
+        now = Profile(rows=1000, columns=(column("x", against=against),))
+        assert {str(one.measure) for one in compare(before, now, spec) if one.exceeds} == exceeds
+
+
 def test_findings_are_few_the_worst_first() -> None:
     before = Profile(rows=10, columns=tuple(column(f"c{n}") for n in range(99)))
     now = Profile(rows=10, columns=tuple(column(f"c{n}", nulls=n // 10) for n in range(99)))
