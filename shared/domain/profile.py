@@ -1,7 +1,7 @@
 """What the rows of one version look like, in numbers that stay small: enough to compare the next version with."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -15,7 +15,7 @@ CATEGORIES = 100
 """A column with more different texts than these has no categories."""
 
 COLUMNS = 200
-"""Of a wider table the first columns are profiled."""
+"""Of a wider table so many columns are profiled: those with limits of their own, then the first."""
 
 
 class Kind(StrEnum):
@@ -77,6 +77,13 @@ def even_edges(low: float, high: float, count: int = BARS) -> tuple[float, ...]:
     if high <= low:
         return (low,)
     return tuple(short(low + (high - low) * step / count) for step in range(count + 1))
+
+
+def profiled(names: Sequence[str], first: Collection[str]) -> tuple[str, ...]:
+    """The columns that are profiled, in their order: all of `first`, and of the others the first ones."""
+    others = [name for name in names if name not in first]
+    left_out = set(others[max(COLUMNS - len(names) + len(others), 0) :])
+    return tuple(name for name in names if name not in left_out)
 
 
 def short(value: float) -> float:

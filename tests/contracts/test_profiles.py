@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -29,10 +30,10 @@ SPEC = DataSpec(
 PROFILER = DuckdbProfiler("500MB", GreatExpectations("500MB").one_at_a_time)
 
 
-def profiled(folder: Path, text: str, baseline: Profile | None = None) -> Profile:
+def profiled(folder: Path, text: str, baseline: Profile | None = None, first: Sequence[str] = ()) -> Profile:
     file = folder / "batch.csv"
     file.write_text(text)
-    return PROFILER.profile(file, SPEC, baseline)
+    return PROFILER.profile(file, SPEC, baseline, first)
 
 
 def numbers(values: list[float]) -> str:
@@ -119,8 +120,17 @@ def test_too_many_texts_are_no_categories_and_wide_tables_are_cut(tmp_path: Path
     (column,) = profiled(tmp_path, "o\n" + "".join(f"text{n}\n" for n in range(500))).columns
     assert column.categories == {}
     assert 400 < column.distinct < 600
-    wide = profiled(tmp_path, ",".join(f"c{n}" for n in range(300)) + "\n" + ",".join("1" * 300) + "\n")
-    assert len(wide.columns) == 200
+    names = [f"c{n}" for n in range(300)]
+    text = ",".join(names) + "\n" + ",".join("1" * 300) + "\n"
+    assert [one.name for one in profiled(tmp_path, text).columns] == names[:200]
+
+
+def test_columns_that_are_asked_for_are_profiled_however_many_there_are(tmp_path: Path) -> None:
+    names = [f"c{n}" for n in range(300)]
+    text = ",".join(names) + "\n" + ",".join("1" * 300) + "\n"
+    found = profiled(tmp_path, text, first=["c250", "c3", "nope"])
+    assert [one.name for one in found.columns] == [*names[:199], "c250"]
+    assert [one.name for one in profiled(tmp_path, text, first=names[50:]).columns] == names[50:]
 
 
 def test_profile_of_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -27,7 +27,7 @@ QUANTILES: Final = 99
 BARS: Final = 24
 CATEGORIES: Final = 100
 COLUMNS: Final = 200
-"""Of a wider table the first columns are profiled."""
+"""Of a wider table so many columns are profiled: those that are asked for, then the first."""
 SAMPLE: Final = 100_000
 TIMES = (DateType, TimestampType, TimestampNTZType)
 SEED: Final = 2013
@@ -37,10 +37,14 @@ type Wanted = Mapping[tuple[int, str], Sequence[float] | None]
 """By a column's place and what is counted: the edges to count on; None: by value."""
 
 
-def profile(rows: DataFrame, baseline: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, Any]:
-    """The rows' profile, in three looks at them: ranges, a sample for the edges, and what is between the edges."""
-    columns = [_column(each.name, each.dataType) for each in rows.schema.fields[:COLUMNS]]
-    kinds = {each.name: each.dataType for each in rows.schema.fields[:COLUMNS]}
+def profile(
+    rows: DataFrame, baseline: Mapping[str, Mapping[str, Sequence[float]]], first: Collection[str] = ()
+) -> dict[str, Any]:
+    """The rows' profile, in three looks at them: ranges, a sample for the edges, and what is between the edges. Columns
+    named `first` are in it, however many there are.
+    """
+    kinds = _kinds(rows, first)
+    columns = [_column(name, kind) for name, kind in kinds.items()]
     values = rows.select(*[_value(name, kind).alias(f"c{at}") for at, (name, kind) in enumerate(kinds.items())])
     total = _look(values, columns)
     _set_edges(values, columns, total)
@@ -58,6 +62,14 @@ def profile(rows: DataFrame, baseline: Mapping[str, Mapping[str, Sequence[float]
     for each in columns:
         each |= {name: _short(each[name]) for name in RANGE}
     return {"rows": total, "columns": columns}
+
+
+def _kinds(rows: DataFrame, first: Collection[str]) -> dict[str, DataType]:
+    """The columns that are profiled, in their order."""
+    kinds = {each.name: each.dataType for each in rows.schema.fields}
+    others = [name for name in kinds if name not in first]
+    left_out = set(others[max(COLUMNS - len(kinds) + len(others), 0) :])
+    return {name: kind for name, kind in kinds.items() if name not in left_out}
 
 
 def _column(name: str, kind: DataType) -> dict[str, Any]:
