@@ -3,6 +3,7 @@
 Every method may raise Unreachable (transient).
 """
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
@@ -13,8 +14,10 @@ from shared.domain.usecase import DataSpec
 class Profiler(Protocol):
     """What a batch looks like."""
 
-    def profile(self, file: Path, spec: DataSpec, baseline: Profile | None) -> Profile:
-        """Its profile, counted on the baseline's edges too where there is one. Changes nothing."""
+    def profile(self, file: Path, spec: DataSpec, baseline: Profile | None, first: Collection[str] = ()) -> Profile:
+        """Its profile, counted on the baseline's edges too where there is one. Columns named `first` are in it, however
+        many there are. Changes nothing.
+        """
 
 
 class Profiles(Protocol):

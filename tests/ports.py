@@ -8,7 +8,7 @@ import io
 import itertools
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -213,7 +213,7 @@ class MemoryQuarantine:
 class MemoryProfiler:
     """Profiler: the column x is a number, cut at its median; origin are categories."""
 
-    def profile(self, file: Path, spec: DataSpec, baseline: Profile | None) -> Profile:
+    def profile(self, file: Path, spec: DataSpec, baseline: Profile | None, first: Collection[str] = ()) -> Profile:
         rows = list(csv.DictReader(io.StringIO(file.read_text())))
         values = sorted(float(row["x"]) for row in rows if row["x"].lstrip("-").isdigit())
         edges = (values[len(values) // 2],) if values else ()

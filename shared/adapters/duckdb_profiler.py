@@ -2,7 +2,7 @@
 
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,14 @@ from shared.adapters import tables
 from shared.adapters.tables import identifier
 from shared.domain.profile import (
     CATEGORIES,
-    COLUMNS,
     QUANTILES,
     ColumnProfile,
     Kind,
     Profile,
     distinct_edges,
     even_edges,
+    just_below,
+    profiled,
     short,
 )
 from shared.domain.usecase import DataSpec
@@ -39,23 +40,28 @@ class DuckdbProfiler:
         self._memory_limit = memory_limit
         self._one_at_a_time = one_at_a_time
 
-    def profile(self, file: Path, spec: DataSpec, baseline: Profile | None) -> Profile:
+    def profile(self, file: Path, spec: DataSpec, baseline: Profile | None, first: Collection[str] = ()) -> Profile:
         import duckdb
 
         with self._one_at_a_time, tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
             try:
                 tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
-                return _profile(db, baseline)
+                return _profile(db, baseline, first)
             except duckdb.Error as error:
                 raise Unreachable(f"{file.name} could not be profiled: {error}") from error
 
 
-def _profile(db: "duckdb.DuckDBPyConnection", baseline: Profile | None) -> Profile:
-    described = db.sql(f"DESCRIBE {tables.VIEW}").fetchall()[:COLUMNS]
-    columns = [(str(name), *_kind(str(kind))) for name, kind, *_ in described]
-    rows, first = _look(db, [(name, kind, value) for name, kind, _, value in columns])
-    edges = {name: distinct_edges(first[name]["quantiles"] or ()) for name, *_ in columns}
-    bars = {name: even_edges(each[0], each[-1]) if each else () for name, each in edges.items()}
+def _profile(db: "duckdb.DuckDBPyConnection", baseline: Profile | None, first: Collection[str]) -> Profile:
+    kinds = {str(name): str(kind) for name, kind, *_ in db.sql(f"DESCRIBE {tables.VIEW}").fetchall()}
+    columns = [(name, *_kind(kinds[name])) for name in profiled(list(kinds), first)]
+    rows, looked = _look(db, [(name, kind, value) for name, kind, _, value in columns])
+    edges: dict[str, tuple[float, ...]] = {name: () for name, *_ in columns}
+    bars = dict(edges)
+    for name, each in looked.items():
+        if each["quantiles"]:
+            quantiles = distinct_edges(each["quantiles"], each["minimum"])
+            edges[name] = (*just_below(each["minimum"]), *quantiles)
+            bars[name] = even_edges(quantiles[0], quantiles[-1])
     wanted: dict[tuple[str, str], str] = {}
     for name, kind, _, value in columns:
         before = baseline.column(name) if baseline else None
@@ -64,7 +70,7 @@ def _profile(db: "duckdb.DuckDBPyConnection", baseline: Profile | None) -> Profi
             if before is not None and before.kind is kind:
                 on |= {"against": before.edges, "bars_against": before.bars}
             wanted |= {(name, what): _histogram(value, each) for what, each in on.items() if each}
-        elif kind is Kind.CATEGORY and first[name]["distinct"] <= 2 * CATEGORIES:  # an estimate
+        elif kind is Kind.CATEGORY and looked[name]["distinct"] <= 2 * CATEGORIES:  # an estimate
             wanted[name, "categories"] = f"histogram({value})"
     counted = _counted(db, wanted)
     return Profile(
@@ -72,7 +78,7 @@ def _profile(db: "duckdb.DuckDBPyConnection", baseline: Profile | None) -> Profi
         columns=tuple(
             _column(
                 ColumnProfile(name=name, kind=kind, is_time=is_time, edges=edges[name], bars=bars[name]),
-                first[name],
+                looked[name],
                 counted,
             )
             for name, kind, is_time, _ in columns
@@ -115,7 +121,8 @@ def _look(
 
 
 def _histogram(value: str, edges: Sequence[float]) -> str:
-    return f"histogram({value}, {list(edges)}::DOUBLE[])"
+    """As a text, of which each number is the nearest; a literal would be a decimal first."""
+    return f"histogram({value}, '{list(edges)}'::DOUBLE[])"
 
 
 def _counted(db: "duckdb.DuckDBPyConnection", wanted: Mapping[tuple[str, str], str]) -> Mapping[tuple[str, str], Any]:

@@ -22,7 +22,8 @@ KEPT = 40
 class Measure(StrEnum):
     """What is compared. `psi` is the population stability index over tenths of the baseline, `ks` the largest distance
     between the two cumulative distributions, `null_rate` by how much the share of nulls rose, `new_categories` how many
-    texts the baseline does not have, `rows_percent` by how many percent the number of rows changed.
+    texts the baseline does not have, `rows_percent` by how many percent the number of rows changed. `missing` has no
+    limit: a column that has limits of its own is nowhere.
     """
 
     PSI = "psi"
@@ -30,6 +31,7 @@ class Measure(StrEnum):
     NULL_RATE = "null_rate"
     NEW_CATEGORIES = "new_categories"
     ROWS = "rows_percent"
+    MISSING = "missing"
 
 
 class Then(StrEnum):
@@ -102,6 +104,13 @@ class DriftFinding:
         return self.value > self.limit
 
     @property
+    def verdict(self) -> Verdict:
+        """Of a column that is nowhere nobody can say how far it is: the limit names it wrongly."""
+        if not self.exceeds:
+            return Verdict.PASSED
+        return Verdict.MISCONFIGURED if self.measure is Measure.MISSING else Verdict.FAILED
+
+    @property
     def asked(self) -> str:
         """The limit in words."""
         return f"{_WORDS[self.measure].format(self.column or 'rows')} at most {self.limit:g}"
@@ -117,7 +126,7 @@ class DriftFinding:
             expectation=f"drift_{self.measure}",
             column=self.column,
             severity=Severity.BLOCKING,
-            verdict=Verdict.FAILED,
+            verdict=self.verdict,
             asked=self.asked,
             detail=self.sentence.removeprefix(f"{self.asked}: "),
         )
@@ -127,12 +136,15 @@ class DriftFinding:
         return cls(column="dep_delay", measure=Measure.PSI, value=0.31, limit=0.2, then=Then.TRAIN)
 
 
+_OF_NO_COLUMN = {Measure.ROWS, Measure.MISSING}
+
 _WORDS = {
     Measure.PSI: "PSI of {} against the baseline",
     Measure.KS: "KS distance of {} from the baseline",
     Measure.NULL_RATE: "rise of the share of nulls in {}",
     Measure.NEW_CATEGORIES: "values of {} that the baseline does not have",
     Measure.ROWS: "change of the number of {} in percent",
+    Measure.MISSING: "columns named {} that are missing",
 }
 
 
@@ -141,11 +153,13 @@ def compare(baseline: Profile, current: Profile, spec: DriftSpec) -> tuple[Drift
     found = list(_of_table(baseline, current, spec))
     for before in baseline.columns:
         column = current.column(before.name)
-        if column is None and len(current.columns) < COLUMNS:  # of a wider table it may only not be profiled
+        is_profiled = before.name in spec.columns or len(current.columns) < COLUMNS
+        if column is None and is_profiled:
             column = replace(before, nulls=current.rows, distinct=0, categories={}, against=())
         if column is not None:
             found += _of_column(before, column, baseline.rows, current.rows, spec.of(before.name))
-    return tuple(sorted(found, key=lambda one: (not one.exceeds, -_over(one)))[:KEPT])
+    found += _nowhere(baseline, current, spec)
+    return tuple(sorted(found, key=_rank)[:KEPT])
 
 
 def outcome(findings: Sequence[DriftFinding]) -> Drift:
@@ -154,8 +168,17 @@ def outcome(findings: Sequence[DriftFinding]) -> Drift:
     return next((each for each in (Drift.STOPPED, Drift.TRAIN, Drift.WARNED) if each in found), Drift.NONE)
 
 
-def _over(one: DriftFinding) -> float:
-    return one.value / one.limit if one.limit else one.value
+def _rank(one: DriftFinding) -> tuple[bool, int, float]:
+    """What is beyond its limit first, of that what stops, then what trains; and the furthest first."""
+    over = one.value / one.limit if one.limit else one.value
+    return not one.exceeds, -list(Then).index(one.then) if one.exceeds else 0, -over
+
+
+def _nowhere(baseline: Profile, current: Profile, spec: DriftSpec) -> Iterator[DriftFinding]:
+    """Limits of columns that are in neither would never bind."""
+    for name, limits in spec.columns.items():
+        if baseline.column(name) is None and current.column(name) is None:
+            yield _finding(name, Measure.MISSING, (1.0, "no column of that name is there"), Decimal(0), limits.then)
 
 
 def _of_table(baseline: Profile, current: Profile, spec: DriftSpec) -> Iterator[DriftFinding]:
@@ -181,7 +204,7 @@ def _measured(
     if measure is Measure.NULL_RATE and rows_before and rows_now:
         rates = before.nulls / rows_before, now.nulls / rows_now
         return max(rates[1] - rates[0], 0.0), f"{rates[1]:.1%} after {rates[0]:.1%}"
-    if measure in {Measure.ROWS, Measure.NULL_RATE} or before.nulls == rows_before or now.nulls == rows_now:
+    if measure in {*_OF_NO_COLUMN, Measure.NULL_RATE} or before.nulls == rows_before or now.nulls == rows_now:
         return None
     if before.kind is not now.kind:
         return _apart(measure, now), f"it is a {now.kind}, and was a {before.kind}"
@@ -239,10 +262,12 @@ def ks(before: Sequence[int], now: Sequence[int]) -> float:
 
 
 def _tenths(before: Sequence[int], now: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Cells put together until each holds a tenth of the baseline."""
+    """Cells put together until each holds a tenth of the baseline. A first one with nothing of it, which is below its
+    least value, stays apart.
+    """
     target, cells = sum(before) / _TENTHS, [[0, 0]]
-    for b, n in zip(before, now, strict=True):
-        if cells[-1][0] >= target:
+    for at, (b, n) in enumerate(zip(before, now, strict=True)):
+        if cells[-1][0] >= target or (at == 1 and not before[0]):
             cells.append([0, 0])
         cells[-1][0] += b
         cells[-1][1] += n

@@ -1,11 +1,12 @@
 """What the rows of one version look like, in numbers that stay small: enough to compare the next version with."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 QUANTILES = 99
-"""Edges of a number's quantiles: KS is read at these."""
+"""Edges of a number's quantiles: KS is read at these, and at one just below the least value."""
 
 BARS = 24
 """Bars of equal width between the first and the last of them: what a plot shows."""
@@ -14,7 +15,7 @@ CATEGORIES = 100
 """A column with more different texts than these has no categories."""
 
 COLUMNS = 200
-"""Of a wider table the first columns are profiled."""
+"""Of a wider table so many columns are profiled: those with limits of their own, then the first."""
 
 
 class Kind(StrEnum):
@@ -78,11 +79,24 @@ def even_edges(low: float, high: float, count: int = BARS) -> tuple[float, ...]:
     return tuple(short(low + (high - low) * step / count) for step in range(count + 1))
 
 
+def profiled(names: Sequence[str], first: Collection[str]) -> tuple[str, ...]:
+    """The columns that are profiled, in their order: all of `first`, and of the others the first ones."""
+    others = [name for name in names if name not in first]
+    left_out = set(others[max(COLUMNS - len(names) + len(others), 0) :])
+    return tuple(name for name in names if name not in left_out)
+
+
 def short(value: float) -> float:
     """As many digits as matter."""
     return float(f"{value:.9g}")
 
 
-def distinct_edges(values: Sequence[float]) -> tuple[float, ...]:
-    """Quantiles as edges: each once, in order."""
-    return tuple(sorted({short(value) for value in values}))
+def distinct_edges(values: Sequence[float], least: float) -> tuple[float, ...]:
+    """Quantiles as edges: each once, in order; none is shortened to below the least value."""
+    return tuple(sorted({max(short(value), least) for value in values}))
+
+
+def just_below(least: float) -> tuple[float, ...]:
+    """The edge before those: nothing is up to it, so that what is less than the least value is told apart."""
+    below = math.nextafter(least, -math.inf)
+    return (below,) if math.isfinite(below) else ()

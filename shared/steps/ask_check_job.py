@@ -58,6 +58,7 @@ class CheckJob:
             "known": self.ports.files.schema(self.use_case.data.table),
             "baseline": {one.name: {"edges": one.edges, "bars": one.bars} for one in columns if one.edges},
             "baseline_story": baseline.committed.story if baseline else "",
+            "profile_first": list(self.use_case.drift.columns) if self.use_case.drift else [],
         }
         return self._start(CheckStep.CHECK, attempt, request)
 

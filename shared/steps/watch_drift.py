@@ -105,4 +105,5 @@ def measured(command: CheckBatch, ledger: Ledger) -> DriftMeasured | None:
 
 
 def _profile(file: Path, use_case: UseCase, baseline: Baseline | None, ports: BatchPorts) -> Profile:
-    return ports.profiler.profile(file, use_case.data, baseline.profile if baseline else None)
+    first = use_case.drift.columns if use_case.drift else ()
+    return ports.profiler.profile(file, use_case.data, baseline.profile if baseline else None, first)

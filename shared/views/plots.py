@@ -39,8 +39,9 @@ def _of_numbers(column: ColumnProfile, before: ColumnProfile | None) -> Bars | N
     ends = tuple(_number(edge, column.is_time) for edge in (edges[0], edges[-1]))
     if len(edges) == 1:  # a single value, and what is beyond it
         beyond = bool(now[-1] or (was and was[-1]))
+        less = column.minimum is not None and column.minimum < edges[0]
         cells = 2 if beyond else 1
-        labels = (f"to {ends[0]}", "beyond")[:cells] if beyond else (ends[0],)
+        labels = (f"to {ends[0]}", "beyond")[:cells] if beyond or less else (ends[0],)
         return Bars(now=_shares(now)[:cells], was=_shares(was)[:cells], labels=labels)
     return Bars(now=_shares(now), was=_shares(was), labels=ends)
 

@@ -133,7 +133,7 @@ def _notes(fact: f.Fact) -> tuple[Note, ...]:
         case f.DriftMeasured():
             return tuple(
                 Note(
-                    verdict=Verdict.FAILED if one.exceeds else Verdict.PASSED,
+                    verdict=one.verdict,
                     severity=Severity.BLOCKING if one.then is Then.STOP else Severity.WARNING,
                     text=one.sentence,
                 )

@@ -2,7 +2,10 @@
 
 import math
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +14,10 @@ import pytest
 from shared.adapters.duckdb_profiler import DuckdbProfiler
 from shared.adapters.great_expectations import GreatExpectations
 from shared.adapters.lake_profiles import LakeProfiles
-from shared.domain.drift import ks
+from shared.domain.drift import DriftSpec, Limits, Measure, compare, ks
 from shared.domain.profile import Kind, Profile
 from shared.domain.usecase import DataSpec
-from shared.wire.profile import encode_profile
+from shared.wire.profile import decode_profile, encode_profile
 
 SPEC = DataSpec(
     arrives="landing/*.csv",
@@ -27,10 +30,10 @@ SPEC = DataSpec(
 PROFILER = DuckdbProfiler("500MB", GreatExpectations("500MB").one_at_a_time)
 
 
-def profiled(folder: Path, text: str, baseline: Profile | None = None) -> Profile:
+def profiled(folder: Path, text: str, baseline: Profile | None = None, first: Sequence[str] = ()) -> Profile:
     file = folder / "batch.csv"
     file.write_text(text)
-    return PROFILER.profile(file, SPEC, baseline)
+    return PROFILER.profile(file, SPEC, baseline, first)
 
 
 def numbers(values: list[float]) -> str:
@@ -56,7 +59,8 @@ def test_counts_are_exact_on_own_edges_and_on_the_baselines(tmp_path: Path) -> N
     (column,) = baseline.columns
     cells = np.searchsorted(np.array(column.edges), before, side="left")
     assert column.counts == tuple(np.bincount(cells, minlength=len(column.edges) + 1).tolist())
-    assert len(column.edges) == 99
+    assert len(column.edges) == 1 + 99
+    assert column.counts[0] == 0
     assert sum(column.heights) == 5000
     (later,) = profiled(tmp_path, numbers(now), baseline).columns
     cells = np.searchsorted(np.array(column.edges), now, side="left")
@@ -75,8 +79,35 @@ def _ks(one: list[float], other: list[float]) -> float:
 
 def test_few_different_numbers_have_few_edges(tmp_path: Path) -> None:
     (column,) = profiled(tmp_path, numbers([1, 2] * 50)).columns
-    assert set(column.edges) <= {1.0, 1.5, 2.0}
+    below, *quantiles = column.edges
+    assert below == math.nextafter(1.0, 0.0)
+    assert set(quantiles) <= {1.0, 1.5, 2.0}
+    assert column.bars[0] == 1.0
     assert sum(column.counts) == 100
+
+
+@pytest.mark.parametrize("usual", [5.0, -0.1, 0.0, 1.23456789123456, 12345678901.0, 1e-300])
+def test_what_is_less_or_more_than_all_of_the_baseline_is_told_apart(usual: float, tmp_path: Path) -> None:
+    baseline = profiled(tmp_path, numbers([usual] * 1000))
+    (before,) = baseline.columns
+    for other in (usual - abs(usual) / 1e9 - 1e-9, usual + abs(usual) / 1e9 + 1e-9):
+        (now,) = profiled(tmp_path, numbers([other] * 1000), baseline).columns
+        assert ks(before.counts, now.against) == 1.0
+        spec = DriftSpec(limits=Limits(at_most={Measure.PSI: Decimal("0.25")}))
+        (found,) = compare(baseline, Profile(rows=1000, columns=(now,)), spec)
+        assert found.value > 10
+    (again,) = profiled(tmp_path, numbers([usual] * 500), baseline).columns
+    assert ks(before.counts, again.against) == 0.0
+    assert decode_profile(encode_profile(baseline)) == baseline
+
+
+def test_baseline_kept_without_an_edge_below_is_compared_as_it_was(tmp_path: Path) -> None:
+    (column,) = profiled(tmp_path, numbers([1, 2] * 50)).columns
+    old = replace(column, edges=column.edges[1:], counts=column.counts[1:])
+    baseline = Profile(rows=100, columns=(old,))
+    (now,) = profiled(tmp_path, numbers([2] * 100), baseline).columns
+    assert len(now.against) == len(old.counts)
+    assert ks(old.counts, now.against) == 0.5
 
 
 def test_column_without_a_counterpart_is_not_counted_against_it(tmp_path: Path) -> None:
@@ -89,8 +120,17 @@ def test_too_many_texts_are_no_categories_and_wide_tables_are_cut(tmp_path: Path
     (column,) = profiled(tmp_path, "o\n" + "".join(f"text{n}\n" for n in range(500))).columns
     assert column.categories == {}
     assert 400 < column.distinct < 600
-    wide = profiled(tmp_path, ",".join(f"c{n}" for n in range(300)) + "\n" + ",".join("1" * 300) + "\n")
-    assert len(wide.columns) == 200
+    names = [f"c{n}" for n in range(300)]
+    text = ",".join(names) + "\n" + ",".join("1" * 300) + "\n"
+    assert [one.name for one in profiled(tmp_path, text).columns] == names[:200]
+
+
+def test_columns_that_are_asked_for_are_profiled_however_many_there_are(tmp_path: Path) -> None:
+    names = [f"c{n}" for n in range(300)]
+    text = ",".join(names) + "\n" + ",".join("1" * 300) + "\n"
+    found = profiled(tmp_path, text, first=["c250", "c3", "nope"])
+    assert [one.name for one in found.columns] == [*names[:199], "c250"]
+    assert [one.name for one in profiled(tmp_path, text, first=names[50:]).columns] == names[50:]
 
 
 def test_profile_of_nothing(tmp_path: Path) -> None:

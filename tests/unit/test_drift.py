@@ -23,8 +23,9 @@ from shared.domain.drift import (
     outcome,
     psi,
 )
-from shared.domain.profile import ColumnProfile, Kind, Profile
+from shared.domain.profile import COLUMNS, ColumnProfile, Kind, Profile
 from shared.domain.usecase import UseCase
+from shared.domain.verdicts import Verdict
 from shared.views.quality import history, quality_document, quality_text
 from shared.views.terminal import Terminal
 from tests.world import USE_CASE, World
@@ -118,12 +119,56 @@ def test_what_cannot_be_held_beside_the_baseline_is_far_from_it(
     assert {str(one.measure) for one in found if one.exceeds} == exceeds
 
 
+def test_what_is_below_the_baseline_s_least_value_is_a_cell_of_its_own() -> None:
+    spec = DriftSpec(limits=Limits(at_most={Measure.PSI: Decimal("0.25"), Measure.KS: Decimal("0.2")}))
+    for counts, against, exceeds in (
+        ((0, 1000, 0), (1000, 0, 0), {"psi", "ks"}),
+        ((0, 1000, 0), (0, 1000, 0), set()),
+        ((0, *[10] * 100), (300, *[7] * 100), {"psi", "ks"}),
+        ((1000, 0), (1000, 0), set()),  # kept without such an edge
+    ):
+        before = Profile(rows=1000, columns=(column("x", counts=counts),))
+        now = Profile(rows=1000, columns=(column("x", against=against),))
+        assert {str(one.measure) for one in compare(before, now, spec) if one.exceeds} == exceeds
+
+
 def test_findings_are_few_the_worst_first() -> None:
     before = Profile(rows=10, columns=tuple(column(f"c{n}") for n in range(99)))
     now = Profile(rows=10, columns=tuple(column(f"c{n}", nulls=n // 10) for n in range(99)))
     found = compare(before, now, DriftSpec(limits=Limits(at_most={Measure.NULL_RATE: Decimal("0.3")})))
     assert len(found) == 40
     assert found[0].value == 0.9
+
+
+def test_what_stops_is_among_the_few_however_far_the_others_are() -> None:
+    before = Profile(rows=10, columns=tuple(column(f"c{n}") for n in range(99)))
+    now = Profile(rows=10, columns=(column("c0", nulls=4), *(column(f"c{n}", nulls=9) for n in range(1, 99))))
+    limits = {Measure.NULL_RATE: Decimal("0.3")}
+    own = {"c0": Limits(at_most=limits, then=Then.STOP)}
+    found = compare(before, now, DriftSpec(limits=Limits(at_most=limits), columns=own))
+    assert (found[0].column, outcome(found)) == ("c0", Drift.STOPPED)
+
+
+def test_limits_of_a_column_that_is_nowhere_are_told() -> None:
+    world = World(use_case=watching(psi="0.5"))
+    told(world, rows(1, 2, 3, 4), "1")
+    own = {"nope": Limits(at_most={Measure.PSI: Decimal("0.1")}, then=Then.STOP), "x": Limits()}
+    world.wire(replace(USE_CASE, drift=DriftSpec(columns=own)))
+    story, drift = told(world, rows(1, 2, 3, 4), "2")
+    assert drift is not None
+    (found,) = drift.findings
+    assert found.sentence == "columns named nope that are missing at most 0: it is 1 (no column of that name is there)"
+    assert (found.column, found.verdict, drift.drift) == ("nope", Verdict.MISCONFIGURED, Drift.STOPPED)
+    assert world.last(story, f.DataQuarantined).reasons == (found.sentence,)
+
+
+def test_column_with_limits_of_its_own_is_gone_from_a_wide_table_too() -> None:
+    names = [f"c{n}" for n in range(COLUMNS + 1)]
+    before = Profile(rows=10, columns=tuple(column(name) for name in names))
+    now = Profile(rows=10, columns=tuple(column(name) for name in [*names[2:], "other"]))
+    limits = Limits(at_most={Measure.NULL_RATE: Decimal("0.3")})
+    found = compare(before, now, DriftSpec(limits=limits, columns={"c0": limits}))
+    assert [one.column for one in found if one.exceeds] == ["c0"]
 
 
 def test_first_version_has_nothing_to_be_compared_with_but_a_profile() -> None:
@@ -148,7 +193,7 @@ def test_what_is_alike_is_said_to_be() -> None:
     _, drift = told(world, rows(1, 2, 3, 4), "2")
     assert drift is not None
     assert drift.drift is Drift.NONE
-    assert {one.measure for one in drift.findings} == set(Measure)
+    assert {one.measure for one in drift.findings} == set(Measure) - {Measure.MISSING}
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,8 @@ def test_single_value_and_a_time_are_labelled_as_they_are() -> None:
     assert bars_of(one, None) == Bars(now=(1.0,), was=(), labels=("2,013",))
     later = replace(one, bars_against=(0, 9))
     assert bars_of(later, one) == Bars(now=(0.0, 1.0), was=(1.0, 0.0), labels=("to 2,013", "beyond"))
+    less = replace(one, minimum=1999.0, bars_against=(9, 0))
+    assert bars_of(less, one) == Bars(now=(1.0,), was=(1.0,), labels=("to 2,013",))
     time = replace(one, is_time=True, bars=(0.0, 86_400.0), heights=(0, 9, 0))
     drawn = bars_of(time, None)
     assert drawn is not None

@@ -73,7 +73,7 @@ def keep(batch: Landed, request: Request) -> dict[str, Any]:
         with stage("rows for the table"):
             answer["files"] = conformed.write(good, request.known, request.rows_to, request.partition_by)
         with stage("profile"):
-            answer["profile"] = profiles.profile(good, request.baseline)
+            answer["profile"] = profiles.profile(good, request.baseline, request.profile_first)
     return answer
 
 

@@ -65,7 +65,7 @@ def judged(batch: Landed, request: Request) -> dict[str, Any]:
         with stage("rows for the table"):
             files = conformed.write(batch.frame, request.known, request.rows_to, request.partition_by)
     with stage("profile"):
-        profile = profiles.profile(batch.frame, request.baseline)
+        profile = profiles.profile(batch.frame, request.baseline, request.profile_first)
     return {
         "rows": batch.rows,
         "schema": frames.schema_of(batch.frame),

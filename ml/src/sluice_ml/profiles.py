@@ -4,13 +4,15 @@
 |---|---|
 | kind, is_time | number (of a time its seconds since 1970), category (texts, truth values) or other |
 | nulls, distinct, minimum, maximum, mean | over all rows, distinct as an estimate; an infinity counts as null |
-| edges, bars | 99 quantiles, out of at most 100,000 rows; 24 bars of equal width between the first and the last |
+| edges | one just below the least value, up to which nothing is, and 99 quantiles, out of at most 100,000 rows |
+| bars | 24 of equal width between the first quantile and the last |
 | counts, heights | rows up to and with each of the edges, or bars, and beyond the last: one more than these; exact |
 | against, bars_against | the same on the edges and bars of the request's baseline |
 | categories | how often each value is there, if there are at most 100 |
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -25,19 +27,24 @@ QUANTILES: Final = 99
 BARS: Final = 24
 CATEGORIES: Final = 100
 COLUMNS: Final = 200
-"""Of a wider table the first columns are profiled."""
+"""Of a wider table so many columns are profiled: those that are asked for, then the first."""
 SAMPLE: Final = 100_000
 TIMES = (DateType, TimestampType, TimestampNTZType)
 SEED: Final = 2013
+RANGE: Final = ("minimum", "maximum", "mean")
 
 type Wanted = Mapping[tuple[int, str], Sequence[float] | None]
 """By a column's place and what is counted: the edges to count on; None: by value."""
 
 
-def profile(rows: DataFrame, baseline: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, Any]:
-    """The rows' profile, in three looks at them: ranges, a sample for the edges, and what is between the edges."""
-    columns = [_column(each.name, each.dataType) for each in rows.schema.fields[:COLUMNS]]
-    kinds = {each.name: each.dataType for each in rows.schema.fields[:COLUMNS]}
+def profile(
+    rows: DataFrame, baseline: Mapping[str, Mapping[str, Sequence[float]]], first: Collection[str] = ()
+) -> dict[str, Any]:
+    """The rows' profile, in three looks at them: ranges, a sample for the edges, and what is between the edges. Columns
+    named `first` are in it, however many there are.
+    """
+    kinds = _kinds(rows, first)
+    columns = [_column(name, kind) for name, kind in kinds.items()]
     values = rows.select(*[_value(name, kind).alias(f"c{at}") for at, (name, kind) in enumerate(kinds.items())])
     total = _look(values, columns)
     _set_edges(values, columns, total)
@@ -52,7 +59,17 @@ def profile(rows: DataFrame, baseline: Mapping[str, Mapping[str, Sequence[float]
             wanted[at, "categories"] = None
     for (at, what), found in _counted(values, wanted).items():
         _set_counts(columns[at], what, found, wanted[at, what])
+    for each in columns:
+        each |= {name: _short(each[name]) for name in RANGE}
     return {"rows": total, "columns": columns}
+
+
+def _kinds(rows: DataFrame, first: Collection[str]) -> dict[str, DataType]:
+    """The columns that are profiled, in their order."""
+    kinds = {each.name: each.dataType for each in rows.schema.fields}
+    others = [name for name in kinds if name not in first]
+    left_out = set(others[max(COLUMNS - len(kinds) + len(others), 0) :])
+    return {name: kind for name, kind in kinds.items() if name not in left_out}
 
 
 def _column(name: str, kind: DataType) -> dict[str, Any]:
@@ -66,7 +83,7 @@ def _column(name: str, kind: DataType) -> dict[str, Any]:
         "is_time": isinstance(kind, TIMES),
         "nulls": 0,
         "distinct": 0,
-        **dict.fromkeys(("minimum", "maximum", "mean")),
+        **dict.fromkeys(RANGE),
         **empty,
         "categories": {},
     }
@@ -96,7 +113,7 @@ def _look(values: DataFrame, columns: Sequence[dict[str, Any]]) -> int:
         there, distinct = answer.pop(0), answer.pop(0)
         each |= {"nulls": total - there, "distinct": min(distinct, there)}
         if each["kind"] == "number":
-            each |= {name: _short(answer.pop(0)) for name in ("minimum", "maximum", "mean")}
+            each |= {name: answer.pop(0) for name in RANGE}
     return int(total)
 
 
@@ -112,8 +129,16 @@ def _set_edges(values: DataFrame, columns: Sequence[dict[str, Any]], total: int)
     for name in numbers:
         found = sample[name].dropna().to_numpy(dtype=float)
         if len(found):
-            edges = sorted({_rounded(each) for each in np.quantile(found, steps, method="inverted_cdf")})
-            columns[int(name[1:])] |= {"edges": edges, "bars": _even(edges[0], edges[-1])}
+            each, quantiles = columns[int(name[1:])], np.quantile(found, steps, method="inverted_cdf")
+            least = float(each["minimum"])
+            edges = sorted({max(_rounded(one), least) for one in quantiles})
+            each |= {"edges": [*_just_below(least), *edges], "bars": _even(edges[0], edges[-1])}
+
+
+def _just_below(least: float) -> list[float]:
+    """The edge before the quantiles."""
+    below = math.nextafter(least, -math.inf)
+    return [below] if math.isfinite(below) else []
 
 
 def _even(low: float, high: float) -> list[float]:

@@ -13,6 +13,7 @@
 | known | the table's schema; null where there is none yet |
 | rows_to, partition_by | the folder for the rows as the table takes them, and how it is partitioned |
 | baseline | by number column the `edges` and `bars` to count on as well |
+| profile_first | columns that are profiled however many there are |
 | stopping | of keep: the expectations that fail, each with `type`, `kwargs`, and `asked` and `sentence`, its words |
 | of_all | of keep: what else every row is kept for |
 | split_at_most_percent | of keep: so many bad rows may be kept apart from the good ones; null: none |
@@ -49,6 +50,7 @@ class Request:
     known: Mapping[str, Any] | None = None
     partition_by: str = ""
     baseline: Mapping[str, Mapping[str, Sequence[float]]]
+    profile_first: Sequence[str] = ()
     stopping: Sequence[Mapping[str, Any]] = ()
     of_all: Sequence[str] = ()
     split_at_most_percent: str | None = None
