@@ -44,7 +44,7 @@ class DuckdbProfiler:
 
         with self._one_at_a_time, tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
             try:
-                tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
+                tables.to_parquet(db, file, spec, Path(folder) / f"batch{tables.PREPARED}")
                 return _profile(db, baseline)
             except duckdb.Error as error:
                 raise Unreachable(f"{file.name} could not be profiled: {error}") from error
