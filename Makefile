@@ -28,6 +28,7 @@ bench: $(VENV)/bench/.installed ## measure, side by side in one run; prints rati
 	@$(PY) -m benchmarks.sending
 	@$(PY) -m benchmarks.scoring
 	@$(PY) -m benchmarks.overhead
+	@$(PY) -m benchmarks.memory
 	@PYTHONPATH=$(VENV)/bench $(PY) -m benchmarks.quality
 
 azurite: $(VENV)/azurite/.installed ## install Microsoft's storage emulator, so that tests run against it (needs npm)

@@ -20,8 +20,8 @@ does; empty for one that breaks nothing in a batch where only single rows do.
 
 @dataclass(frozen=True, kw_only=True)
 class Sorted:
-    """A batch as Parquet: `rows` are all of it with their reasons, `bad` those that break something, `good` the others,
-    without the column of reasons.
+    """A batch in the form that lake and profiler read: `rows` are all of it with their reasons, `bad` those that break
+    something, `good` the others, without the column of reasons.
 
     `by_row`: does every failing expectation speak of single rows, so that without the bad ones nothing failed?
     """

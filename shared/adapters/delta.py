@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable, WriterProperties
 
 FOLLOWED_SECONDS = 60.0
-ROWS_OF_A_GROUP = 131_072
+ROWS_OF_A_GROUP, LARGEST_DICTIONARY = 131_072, 128 << 10
 STORY_KEY, GENERATION_KEY, ROWS_KEY = "sluice.story", "sluice.generation", "sluice.rows"
 SCHEMA_KEY = "sluice.schema"
 
@@ -65,7 +65,7 @@ class DeltaLake:
 
         application = identity.delta_application(story)
         with tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
-            tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
+            prepared = tables.prepare(db, file, spec, Path(folder) / f"batch{tables.PREPARED}")
             schema = RecordBatchReader.from_stream(db.sql(f"FROM {tables.VIEW} LIMIT 0")).schema
             table = self.open_or_create(spec, schema)
             done = table.transaction_version(application)
@@ -76,9 +76,9 @@ class DeltaLake:
             try:
                 write_deltalake(
                     table,
-                    tables.stream(db, schema_changes.as_table(db, spec, columns_of_table(db, table)), Path(folder)),
+                    tables.stream(db, _conformed(db, prepared, spec, table, Path(folder))),
                     mode="append",
-                    writer_properties=row_groups(),
+                    writer_properties=written_as(),
                     schema_mode="merge" if SchemaChange.ADDED in spec.schema_changes else None,
                     commit_properties=CommitProperties(
                         app_transactions=[Transaction(application, generation)],
@@ -253,11 +253,27 @@ class DeltaLake:
             return followed.version(), _actions(followed)
 
 
-def row_groups() -> "WriterProperties":
-    """Smaller ones than deltalake's million rows: a writer keeps one in memory for each partition that it writes."""
+def _conformed(
+    db: "duckdb.DuckDBPyConnection", prepared: Path, spec: DataSpec, table: "DeltaTable", folder: Path
+) -> Path:
+    """The batch, which is shown from these slices, as the table takes it."""
+    query = schema_changes.as_table(db, spec, columns_of_table(db, table))
+    if query == f"FROM {tables.VIEW}":
+        return prepared
+    target = folder / f"conformed{tables.PREPARED}"
+    tables.write(db, query, target)
+    return target
+
+
+def written_as() -> "WriterProperties":
+    """Smaller groups of rows than deltalake's million, as a writer keeps one in memory for each partition; and smaller
+    dictionaries, as each group would have one of its own of values that hardly come twice.
+    """
     from deltalake import WriterProperties
 
-    return WriterProperties(max_row_group_size=ROWS_OF_A_GROUP)
+    return WriterProperties(
+        max_row_group_size=ROWS_OF_A_GROUP, dictionary_page_size_limit=LARGEST_DICTIONARY, compression="ZSTD"
+    )
 
 
 def columns_of_table(db: "duckdb.DuckDBPyConnection", table: "DeltaTable") -> Mapping[str, str]:

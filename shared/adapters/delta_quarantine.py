@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from shared.adapters import tables
-from shared.adapters.delta import STORY_KEY, DeltaLake, row_groups
+from shared.adapters.delta import STORY_KEY, DeltaLake, written_as
 from shared.adapters.storage import LAPTOP, Storage, reachable
 from shared.adapters.tables import identifier
 from shared.domain import identity
@@ -68,13 +68,14 @@ class DeltaQuarantine:
         uri = self._lake.uri(location)
         options = self._storage.delta_options(uri)
         with tables.connect(self._memory_limit) as db:
-            self._tell(location, _kept(db, rows))
+            tables.show(db, rows)
+            self._tell(location, _kept(db))
             try:
                 write_deltalake(
                     table or uri,
-                    tables.stream_of(db, rows),
+                    tables.stream(db, rows),
                     mode="overwrite" if table else "error",
-                    writer_properties=row_groups(),
+                    writer_properties=written_as(),
                     schema_mode="overwrite" if table else None,
                     storage_options=options,
                     commit_properties=CommitProperties(
@@ -97,7 +98,7 @@ class DeltaQuarantine:
             if files:
                 with tables.connect(self._memory_limit) as db:
                     source = f"FROM read_parquet({_listed(files)}) SELECT * EXCLUDE ({identifier(REASONS)})"
-                    db.execute(f"COPY ({source}) TO {tables.quoted(str(target))} (FORMAT parquet)")
+                    tables.write(db, source, target)
             yield target if files else None
 
     @contextmanager
@@ -166,9 +167,11 @@ def _rows(table: "DeltaTable") -> int:
     return sum(int(count or 0) for count in table.get_add_actions(flatten=True).column("num_records").to_pylist())
 
 
-def _kept(db: "duckdb.DuckDBPyConnection", rows: Path) -> Kept:
-    """How many rows, by which reason, and those with the most reasons: what is looked at without reading the table."""
-    source, reasons = f"read_parquet({tables.quoted(str(rows))})", identifier(REASONS)
+def _kept(db: "duckdb.DuckDBPyConnection") -> Kept:
+    """Of the view `batch` how many rows, by which reason, and those with the most: what is looked at without reading
+    the table.
+    """
+    source, reasons = tables.VIEW, identifier(REASONS)
     counted = db.sql(f"FROM {source} SELECT count(*)").fetchone()
     by_reason = db.sql(
         f"FROM (FROM {source} SELECT unnest({reasons}) AS reason) SELECT reason, count(*)"

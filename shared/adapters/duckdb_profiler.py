@@ -22,7 +22,7 @@ from shared.domain.profile import (
     short,
 )
 from shared.domain.usecase import DataSpec
-from shared.errors import Unreachable
+from shared.errors import Malformed, Unreachable
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,10 +45,12 @@ class DuckdbProfiler:
 
         with self._one_at_a_time, tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
             try:
-                tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
+                tables.to_parquet(db, file, spec, Path(folder) / f"batch{tables.PREPARED}")
                 return _profile(db, baseline, first)
-            except duckdb.Error as error:
+            except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
                 raise Unreachable(f"{file.name} could not be profiled: {error}") from error
+            except duckdb.Error as error:
+                raise Malformed(f"{file.name} could not be profiled: {error}") from error
 
 
 def _profile(db: "duckdb.DuckDBPyConnection", baseline: Profile | None, first: Collection[str]) -> Profile:

@@ -54,7 +54,7 @@ class RowSorter:
             found: Sorted | None
             try:
                 with self._one_at_a_time, tables.connect(self._memory_limit) as db:
-                    tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
+                    tables.to_parquet(db, file, spec, Path(folder) / f"batch{tables.PREPARED}")
                     found = _sort_out(db, Path(folder), spec, report)
             except (
                 duckdb.Error,
@@ -76,12 +76,13 @@ def _sort_out(db: "duckdb.DuckDBPyConnection", folder: Path, spec: DataSpec, rep
     reasons = f"{own} || [{', '.join(map(quoted, of_all))}]::VARCHAR[]"
     rows, bad, good = (folder / f"{name}{tables.PREPARED}" for name in ("rows", "bad", "good"))
     select = f"FROM {tables.VIEW} SELECT *, {reasons} AS {identifier(REASONS)}"
-    db.execute(f"COPY ({select}) TO {quoted(str(rows))} (FORMAT parquet)")
-    of_rows = f"FROM read_parquet({quoted(str(rows))})"
+    tables.write(db, select, rows)
+    tables.show(db, rows)
+    of_rows = f"FROM {tables.VIEW}"
     is_bad = f"len({identifier(REASONS)}) > {len(of_all)}"
-    db.execute(f"COPY ({of_rows} WHERE {is_bad}) TO {quoted(str(bad))} (FORMAT parquet)")
+    tables.write(db, f"{of_rows} WHERE {is_bad}", bad)
     without = f"SELECT * EXCLUDE ({identifier(REASONS)})"
-    db.execute(f"COPY ({of_rows} {without} WHERE NOT ({is_bad})) TO {quoted(str(good))} (FORMAT parquet)")
+    tables.write(db, f"{of_rows} {without} WHERE NOT ({is_bad})", good)
     counted = db.sql(f"{of_rows} SELECT count(*), count(*) FILTER ({is_bad})").fetchone() or (0, 0)
     return Sorted(
         rows=rows,

@@ -4,7 +4,8 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,24 +32,39 @@ class GreatExpectations:
         self._memory_limit = memory_limit
         self.one_at_a_time = threading.Lock()  # the memory limit is one check's, and GX keeps global state
 
+    @contextmanager
+    def prepared(self, file: Path, spec: DataSpec) -> Iterator[Path]:
+        import duckdb
+
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / f"{file.name}{tables.PREPARED}"
+            try:
+                with self.one_at_a_time, tables.connect(self._memory_limit) as db:
+                    target = tables.prepare(db, file, spec, target)
+            except (duckdb.Error, Malformed, TooLarge):  # the check comes upon the same, and says so
+                target = file
+            yield target
+
     def check(self, file: Path, spec: DataSpec, known: Mapping[str, str] | None = None) -> CheckReport:
         import duckdb
 
+        name = file.name.removesuffix(tables.PREPARED)
         with self.one_at_a_time, tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
             try:
-                tables.to_parquet(db, file, spec, Path(folder) / "batch.parquet")
-            except duckdb.IOException as error:
-                raise Unreachable(f"{file.name}: {error}") from error
+                rows = tables.prepare(db, file, spec, Path(folder) / f"batch{tables.PREPARED}")
             except (duckdb.Error, Malformed) as error:
+                if tables.is_of_our_disk(error):
+                    raise Unreachable(f"{name}: {error}") from error
                 is_much = isinstance(error, duckdb.OutOfMemoryException)
                 said = TOO_LITTLE * is_much + _first_line(error)
                 if spec.check_job and (is_much or isinstance(error, TooLarge)):
                     raise TooLarge(said) from error
-                return unreadable(file.name, said)
+                return unreadable(name, said)
+            tables.shut_in(db, rows)
             changes, texts = schema_changes.changes(db, spec, known or {}), texts_of(spec, known or {})
-            found = judge(db, spec.expectations, file.name, changes, texts)
+            found = judge(db, spec.expectations, name, changes, texts)
             if spec.check_job and found.verdict is Verdict.ERROR:  # of an expectation, it can only be memory
-                raise TooLarge(TOO_LITTLE + next(iter(found.reasons), file.name))
+                raise TooLarge(TOO_LITTLE + next(iter(found.reasons), name))
             return found
 
     def report(self, answer: CheckAnswer, known: Mapping[str, Any] | None, spec: DataSpec, name: str) -> CheckReport:

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 VIEW = "batch"
 
 PREPARED = ".prepared.parquet"
-"""How the name of a file ends that was made here from a landed one, such as what is left without its bad rows."""
+"""How the name of a folder ends that was made here from a landed file: its rows in slices, each a Parquet file."""
 
 LOOKED_AT, ALL = 50_000, -1
 """So many lines of a CSV tell the types of its columns; all of them where one further down does not fit."""
 
-ROWS_AT_ONCE, BYTES_AT_ONCE = 20_000, 4 << 20
-"""So many rows, of so many bytes, are on their way to a writer."""
+SLICE = "FORMAT parquet, ROW_GROUPS_PER_FILE 1, ROW_GROUP_SIZE 61_440, ROW_GROUP_SIZE_BYTES '8MB', OVERWRITE true"
+"""About so many rows, of about so many bytes, are on their way to a writer."""
 
 _NOT_OF_DELTA = ("TIME", "TIME WITH TIME ZONE", "TIME_NS", "INTERVAL", "BIT")
 _TYPES = ("BOOLEAN", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "TIMESTAMPTZ", "VARCHAR")
@@ -67,7 +67,7 @@ def connect(memory_limit: str) -> "duckdb.DuckDBPyConnection":
 
 
 def to_parquet(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, target: Path) -> None:
-    """Show the landed file, or all in a folder, as the view `batch`; what is no Parquet yet becomes one, streaming.
+    """Show the landed file, or all in a folder, as the view `batch`; what is no Parquet yet becomes slices, streaming.
 
     Parquet because the check scans it some thirty times, and a CSV is parsed anew each time. Columns that the use
     case gives a type have that type; the others look as DuckDB finds them. A number that is none (NaN) is no value: it
@@ -76,21 +76,82 @@ def to_parquet(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, targ
     """
     import duckdb
 
-    if file.name.endswith(PREPARED):
-        db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS FROM read_parquet({quoted(str(file))})")
+    if is_prepared(file):
+        show(db, file)
         return
     files = landed_file.plain(file, spec, target.parent)
     select = selected(db, files, spec)
-    if spec.format in {Format.CSV, Format.JSON_LINES}:
-        try:
-            db.execute(f"COPY ({select}) TO {quoted(str(target))} (FORMAT parquet)")
-        except duckdb.ConversionException:
-            if spec.format is not Format.CSV:
-                raise
-            select = selected(db, files, spec, looked_at=ALL)  # what breaks a type came late
-            db.execute(f"COPY ({select}) TO {quoted(str(target))} (FORMAT parquet)")
-        select = f"FROM read_parquet({quoted(str(target))})"
-    db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS {select}")
+    if spec.format not in {Format.CSV, Format.JSON_LINES}:
+        db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS {select}")
+        return
+    try:
+        write(db, select, target)
+    except duckdb.ConversionException:
+        if spec.format is not Format.CSV:
+            raise
+        write(db, selected(db, files, spec, looked_at=ALL), target)  # what breaks a type came late
+    show(db, target)
+
+
+def prepare(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, target: Path) -> Path:
+    """Show the landed file in the same way, from slices in the folder `target`, or in its own where it has them."""
+    to_parquet(db, file, spec, target)
+    if is_prepared(file):
+        return file
+    if not target.exists():
+        write(db, f"FROM {VIEW}", target)
+        show(db, target)
+    return target
+
+
+def shut_in(db: "duckdb.DuckDBPyConnection", prepared: Path) -> None:
+    """From here on nothing but these slices can be read, and nothing written but what does not fit in memory: a suite
+    may be SQL of its own.
+    """
+    (spilled,) = db.sql("SELECT current_setting('temp_directory')").fetchone() or ("",)
+    allowed = ", ".join(quoted(each) for each in (str(prepared), str(spilled)) if each)
+    db.execute(f"SET allowed_directories = [{allowed}]; SET enable_external_access = false")
+
+
+def is_of_our_disk(error: Exception) -> bool:
+    """Is it the disk here that failed, and not the file? What is read is a copy, so whatever else DuckDB calls an IO
+    error is in the file: it is cut off, or no gzip as its name says.
+    """
+    import duckdb
+
+    text = str(error).lower()
+    return isinstance(error, duckdb.IOException) and any(each in text for each in ("space left", "to write", "writing"))
+
+
+def is_prepared(file: Path) -> bool:
+    """Are these the slices of a file?"""
+    return file.name.endswith(PREPARED) and file.is_dir()
+
+
+def write(db: "duckdb.DuckDBPyConnection", query: str, target: Path) -> None:
+    """Write the query's rows in slices, as they come; one without rows where there are none."""
+    db.execute(f"COPY ({query}) TO {quoted(str(target))} ({SLICE})")
+
+
+def show(db: "duckdb.DuckDBPyConnection", prepared: Path) -> None:
+    """Show the slices as the view `batch`."""
+    db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS {_rows(sorted(prepared.iterdir()))}")
+
+
+def stream(db: "duckdb.DuckDBPyConnection", prepared: Path) -> "RecordBatchReader":
+    """The rows for a writer, one slice after another. Of all of them together DuckDB would give a million rows at once,
+    which take a gigabyte while they are written.
+    """
+    from arro3.core import RecordBatchReader
+
+    files = sorted(prepared.iterdir())
+
+    def slices() -> "Iterator[RecordBatch]":
+        for one in files:
+            yield from RecordBatchReader.from_stream(db.sql(_rows([one])))
+
+    none = RecordBatchReader.from_stream(db.sql(f"{_rows(files)} LIMIT 0"))
+    return RecordBatchReader.from_batches(none.schema, slices())
 
 
 def selected(
@@ -116,37 +177,8 @@ def selected(
     return f"SELECT {columns} FROM ({rows})"
 
 
-def stream(db: "duckdb.DuckDBPyConnection", query: str, folder: Path) -> "RecordBatchReader":
-    """The query's rows for a writer, some megabytes at a time, through a file in the folder: DuckDB itself gives a
-    million rows at once, which take a gigabyte while they are written.
-    """
-    target = folder / f"{uuid.uuid4().hex}{PREPARED}"
-    db.execute(f"COPY ({query}) TO {quoted(str(target))} (FORMAT parquet)")
-    return stream_of(db, target)
-
-
-def stream_of(db: "duckdb.DuckDBPyConnection", file: Path) -> "RecordBatchReader":
-    """The rows of one Parquet file, in the same way."""
-    from arro3.core import RecordBatchReader
-
-    source = f"read_parquet({quoted(str(file))}, file_row_number = true)"
-    measured = db.sql(
-        f"SELECT sum(row_group_num_rows), sum(size) FROM (SELECT row_group_id, any_value(row_group_num_rows)"
-        f" AS row_group_num_rows, sum(total_uncompressed_size) AS size FROM parquet_metadata({quoted(str(file))})"
-        " GROUP BY row_group_id)"
-    ).fetchone() or (0, 0)
-    rows, size = (int(one or 0) for one in measured)
-    step = max(1, min(ROWS_AT_ONCE, rows * BYTES_AT_ONCE // max(size, 1)))
-
-    def slices() -> "Iterator[RecordBatch]":
-        for first in range(0, rows, step):
-            within = f"file_row_number >= {first} AND file_row_number < {first + step}"
-            yield from RecordBatchReader.from_stream(
-                db.sql(f"FROM {source} SELECT * EXCLUDE (file_row_number) WHERE {within}")
-            )
-
-    none = db.sql(f"FROM {source} SELECT * EXCLUDE (file_row_number) LIMIT 0")
-    return RecordBatchReader.from_batches(RecordBatchReader.from_stream(none).schema, slices())
+def _rows(files: Sequence[Path]) -> str:
+    return f"FROM read_parquet({_listed(files)})"
 
 
 def _listed(files: Sequence[Path]) -> str:

@@ -49,7 +49,8 @@ def _check(command: CheckBatch, released: QuarantineReleased | None, use_case: U
     with _file(command, released, use_case, ports) as file:
         if file is None:
             return supersede(command, use_case, ports)
-        return _judge(command, file, use_case, ports)
+        with ports.quality.prepared(file, use_case.data) as rows:
+            return _judge(command, file, rows, use_case, ports)
 
 
 @contextmanager
@@ -68,21 +69,22 @@ def _file(
         yield file
 
 
-def _judge(command: CheckBatch, file: Path, use_case: UseCase, ports: BatchPorts) -> Decision:
+def _judge(command: CheckBatch, file: Path, rows: Path, use_case: UseCase, ports: BatchPorts) -> Decision:
+    """`rows` is the file as it is read here."""
     checked = check_so_far(command, ports.ledger)
     if checked is None:
-        report = ports.quality.check(file, use_case.data, ports.lake.columns(use_case.data.table))
+        report = ports.quality.check(rows, use_case.data, ports.lake.columns(use_case.data.table))
         checked = record_check(command, report, use_case, ports)
     if checked.verdict.lets_pass:
-        drift = watch_drift(command, file, use_case, ports)
+        drift = watch_drift(command, rows, use_case, ports)
         if drift is None or drift.drift is not Drift.STOPPED:
             notes = notes_of(command, use_case, ports)
-            commit = ports.lake.commit(file, use_case.data, command.story, command.generation, notes)
+            commit = ports.lake.commit(rows, use_case.data, command.story, command.generation, notes)
             return committed(command, commit, use_case, ports)
         report = drift.added_to(checked.report)
     else:
         report = checked.report
-    commit_of_rest = keep_apart(command, file, use_case, checked.at, report, ports=ports)
+    commit_of_rest = keep_apart(command, file, use_case, checked.at, report, read=rows, ports=ports)
     if commit_of_rest is not None:
         return committed(command, commit_of_rest, use_case, ports)
     return Decision(summary=f"{command.file} {report.verdict}, quarantined: " + "; ".join(report.reasons))

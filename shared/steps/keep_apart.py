@@ -29,16 +29,23 @@ from shared.steps.watch_drift import watch_drift
 
 
 def keep_apart(
-    command: CheckBatch, file: Path, use_case: UseCase, at: datetime, report: CheckReport, *, ports: BatchPorts
+    command: CheckBatch,
+    file: Path,
+    use_case: UseCase,
+    at: datetime,
+    report: CheckReport,
+    *,
+    read: Path,
+    ports: BatchPorts,
 ) -> Commit | None:
     """Keep the batch apart; or only its bad rows where the use case says so and only single rows failed, and commit the
-    others. `at` is when it was checked.
+    others. `read` is the file as it is read here, `at` when it was checked.
 
     Every part of it can be done again: the rows kept, the entry, the facts, the commit. The whole batch's fact ends the
     story, so it is recorded last; that of some rows does not, so it is recorded before the others are committed.
     """
     location = location_of(use_case.name, command.story)
-    with ports.sorting.sort_out(file, use_case.data, report) as found:
+    with ports.sorting.sort_out(read, use_case.data, report) as found:
         split = found if found is not None and _may_split(found, report, use_case) else None
         if split and (drift := watch_drift(command, split.good, use_case, ports)) and drift.drift is Drift.STOPPED:
             split, report = None, drift.added_to(report)

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from shared.adapters import tables
 from shared.adapters.delta import FOLLOWED_SECONDS, DeltaLake
 from shared.domain.usecase import DataSpec
 from shared.errors import Conflict, Poison
@@ -117,7 +118,7 @@ folder = Path(sys.argv[1])
 lake = DeltaLake(str(folder / "lake"), "500MB")
 print(lake.commit(folder / "wide.csv", replace(SPEC, partition_by="", columns={}), "s1", 1).rows)
 print(DeltaQuarantine(lake, "500MB").keep(
-    folder / "small", folder / "rows.parquet", location="quarantine/a", story="s1", generation=1, reasons=["bad"]
+    folder / "small", folder / "rows.prepared.parquet", location="quarantine/a", story="s1", generation=1, reasons=["b"]
 ))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
@@ -126,8 +127,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 def test_large_batch_is_committed_and_kept_in_little_memory(tmp_path: Path) -> None:
     columns = ", ".join(f"md5((i * {n})::VARCHAR) AS c{n}" for n in range(1, 13))
     duckdb.sql(f"COPY (FROM range(700_000) t(i) SELECT {columns}) TO '{tmp_path / 'wide.csv'}'")
-    rows = f"FROM '{tmp_path / 'wide.csv'}' SELECT *, ['it is bad'] AS _reasons"
-    duckdb.sql(f"COPY ({rows}) TO '{tmp_path / 'rows.parquet'}'")
+    with tables.connect("500MB") as db:
+        rows = f"FROM '{tmp_path / 'wide.csv'}' SELECT *, ['it is bad'] AS _reasons"
+        tables.write(db, rows, tmp_path / f"rows{tables.PREPARED}")
     (tmp_path / "small").write_text("as it landed")
     command = [sys.executable, "-c", MEASURED, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from shared.adapters.great_expectations import GreatExpectations
 from shared.domain.quality import CheckReport, ExpectationOutcome
-from shared.domain.usecase import DataSpec
+from shared.domain.usecase import DataSpec, Format
 from shared.domain.verdicts import Severity, Verdict
 
 CSV = "origin,x,name\nJFK,1,ab1\nLGA,2,cd2\nJFK,,ef3\n"
@@ -332,3 +333,40 @@ def test_column_types_are_the_use_cases_where_it_gives_them(tmp_path: Path) -> N
     text = "origin,code\nJFK,007\n"
     as_text = expect("column_values_to_be_in_set", column="code", value_set=["007"])
     assert check(tmp_path, as_text, text=text, columns={"code": "VARCHAR"}).verdict is PASSED
+
+
+@pytest.mark.parametrize("sql", ["COPY (SELECT 1) TO '{file}'", "SELECT * FROM read_text('/etc/hostname')"])
+def test_suite_reads_and_writes_nothing_but_the_batch(sql: str, tmp_path: Path) -> None:
+    """A suite may be SQL of its own."""
+    file = tmp_path / "written"
+    query = {"type": "unexpected_rows_expectation", "kwargs": {"unexpected_rows_query": sql.format(file=file)}}
+    assert not check(tmp_path, NOT_NULL, query).verdict.lets_pass
+    assert not file.exists()
+
+
+def test_damaged_parquet_is_an_error_wherever_the_damage_is(tmp_path: Path) -> None:
+    """Also in a column that no expectation reads."""
+    file = tmp_path / "batch.parquet"
+    rows = "FROM range(60000) SELECT 'JFK' AS origin, hash(range)::VARCHAR AS a, hash(range + 1)::VARCHAR AS b"
+    duckdb.sql(f"COPY ({rows}) TO '{file}' (FORMAT parquet)")
+    whole = file.read_bytes()
+    spec = DataSpec(
+        arrives="landing/*.parquet",
+        expectations=json.dumps({"expectations": [NOT_NULL]}),
+        table="silver/t",
+        partition_by="",
+        columns={},
+        format=Format.PARQUET,
+    )
+    assert GreatExpectations("500MB").check(file, spec).verdict is PASSED
+    middle = len(whole) // 2
+    for damaged in (whole[:middle] + b"\xff" * 400 + whole[middle + 400 :], whole[:middle], whole[:-9]):
+        file.write_bytes(damaged)
+        assert GreatExpectations("500MB").check(file, spec).verdict is Verdict.ERROR
+
+
+def test_what_is_called_gzip_and_is_none_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "batch.csv.gz"
+    file.write_text(CSV)
+    spec = DataSpec(arrives="landing/*", expectations="", table="silver/t", partition_by="", columns={})
+    assert GreatExpectations("500MB").check(file, spec).verdict is Verdict.ERROR

@@ -50,8 +50,10 @@ def sorted_out(folder: Path, spec: DataSpec, text: str = CSV) -> tuple[CheckRepo
     with SORTER.sort_out(file, spec, report) as found:
         if found is None:
             return report, None
-        rows, bad, good = (duckdb.sql(f"FROM '{path}'").fetchall() for path in (found.rows, found.bad, found.good))
-        names = duckdb.sql(f"FROM '{found.good}'").columns
+        rows, bad, good = (
+            duckdb.sql(f"FROM '{path}/*.parquet'").fetchall() for path in (found.rows, found.bad, found.good)
+        )
+        names = duckdb.sql(f"FROM '{found.good}/*.parquet'").columns
         assert (found.counted, found.counted_bad) == (len(rows), len(bad))
         return report, {"rows": rows, "bad": bad, "good": good, "by_row": found.by_row, "names": names}
 
