@@ -27,6 +27,7 @@ class AllSection(LimitsSection):
     """The limits of every column, and of the table."""
 
     rows_percent: Decimal | None = Field(default=None, gt=0)
+    verdicts_changed: Decimal | None = Field(default=None, ge=0)
 
 
 class DriftSection(Section):

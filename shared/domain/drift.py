@@ -9,6 +9,7 @@ from typing import Self
 
 from shared.domain.profile import COLUMNS, ColumnProfile, Kind, Profile
 from shared.domain.quality import ExpectationOutcome
+from shared.domain.verdict_changes import VerdictChange
 from shared.domain.verdicts import Severity, Verdict
 
 _LEAST = 1e-4
@@ -22,8 +23,8 @@ KEPT = 40
 class Measure(StrEnum):
     """What is compared. `psi` is the population stability index over tenths of the baseline, `ks` the largest distance
     between the two cumulative distributions, `null_rate` by how much the share of nulls rose, `new_categories` how many
-    texts the baseline does not have, `rows_percent` by how many percent the number of rows changed. `missing` has no
-    limit: a column that has limits of its own is nowhere.
+    texts the baseline does not have, `rows_percent` by how many percent the number of rows changed, `verdicts_changed`
+    how many expectations hold no more. `missing` has no limit: a column that has limits of its own is nowhere.
     """
 
     PSI = "psi"
@@ -31,6 +32,7 @@ class Measure(StrEnum):
     NULL_RATE = "null_rate"
     NEW_CATEGORIES = "new_categories"
     ROWS = "rows_percent"
+    VERDICTS = "verdicts_changed"
     MISSING = "missing"
 
 
@@ -136,7 +138,7 @@ class DriftFinding:
         return cls(column="dep_delay", measure=Measure.PSI, value=0.31, limit=0.2, then=Then.TRAIN)
 
 
-_OF_NO_COLUMN = {Measure.ROWS, Measure.MISSING}
+_OF_NO_COLUMN = {Measure.ROWS, Measure.VERDICTS, Measure.MISSING}
 
 _WORDS = {
     Measure.PSI: "PSI of {} against the baseline",
@@ -144,13 +146,18 @@ _WORDS = {
     Measure.NULL_RATE: "rise of the share of nulls in {}",
     Measure.NEW_CATEGORIES: "values of {} that the baseline does not have",
     Measure.ROWS: "change of the number of {} in percent",
+    Measure.VERDICTS: "expectations that held, of all {}, and do not any more,",
     Measure.MISSING: "columns named {} that are missing",
 }
 
 
-def compare(baseline: Profile, current: Profile, spec: DriftSpec) -> tuple[DriftFinding, ...]:
-    """Every measure that has a limit, those beyond theirs first; `current` was counted on the baseline's edges."""
-    found = list(_of_table(baseline, current, spec))
+def compare(
+    baseline: Profile, current: Profile, spec: DriftSpec, verdicts: Sequence[VerdictChange] = ()
+) -> tuple[DriftFinding, ...]:
+    """Every measure that has a limit, those beyond theirs first; `current` was counted on the baseline's edges, and
+    `verdicts` are the expectations whose verdict changed.
+    """
+    found = [*_of_table(baseline, current, spec), *_of_verdicts(verdicts, spec)]
     for before in baseline.columns:
         column = current.column(before.name)
         is_profiled = before.name in spec.columns or len(current.columns) < COLUMNS
@@ -187,6 +194,13 @@ def _of_table(baseline: Profile, current: Profile, spec: DriftSpec) -> Iterator[
         change = 100 * abs(current.rows - baseline.rows) / baseline.rows
         detail = f"{current.rows} after {baseline.rows}"
         yield _finding("", Measure.ROWS, (change, detail), limit, spec.limits.then)
+
+
+def _of_verdicts(verdicts: Sequence[VerdictChange], spec: DriftSpec) -> Iterator[DriftFinding]:
+    limit = spec.limits.at_most.get(Measure.VERDICTS)
+    if limit is not None:
+        worse = [one.asked for one in verdicts if one.is_worse]
+        yield _finding("", Measure.VERDICTS, (float(len(worse)), "; ".join(worse[:3])), limit, spec.limits.then)
 
 
 def _of_column(

@@ -11,6 +11,7 @@ from shared.domain.drift import Drift, DriftFinding, Then
 from shared.domain.policy import RuleOutcome
 from shared.domain.prediction import Summary
 from shared.domain.quality import CheckReport, CheckStep, ExpectationOutcome
+from shared.domain.verdict_changes import VerdictChange
 from shared.domain.verdicts import RunResult, Verdict
 
 _EXAMPLE_STORY = "0123456789abcdef"
@@ -201,13 +202,16 @@ class BatchChecked(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class DriftMeasured(Fact):
-    """The batch was compared with the rows of a baseline version: `against_version`, of the story `against`."""
+    """The batch was compared with the rows of a baseline version: `against_version`, of the story `against`; and its
+    check with that one's, `verdicts`: the expectations whose verdict changed.
+    """
 
     generation: int
     drift: Drift
     against: str
     against_version: int
     findings: tuple[DriftFinding, ...]
+    verdicts: tuple[VerdictChange, ...] = ()
 
     @property
     def key(self) -> str:
@@ -233,6 +237,7 @@ class DriftMeasured(Fact):
             against="fedcba9876543210",
             against_version=1,
             findings=(DriftFinding.example(),),
+            verdicts=(VerdictChange.example(),),
         )
 
 

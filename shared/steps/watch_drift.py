@@ -7,10 +7,11 @@ from pathlib import Path
 from shared.domain import story as stories
 from shared.domain.commands import CheckBatch
 from shared.domain.drift import Against, compare, outcome
-from shared.domain.facts import DataCommitted, DriftMeasured, LiveMetricsBad, VersionRegistered
+from shared.domain.facts import BatchChecked, DataCommitted, DriftMeasured, LiveMetricsBad, VersionRegistered
 from shared.domain.identity import model_at
 from shared.domain.profile import Profile, name_of, versions_of
 from shared.domain.usecase import UseCase
+from shared.domain.verdict_changes import VerdictChange, verdict_changes
 from shared.ports import Approval, Ledger
 from shared.steps.batch_ports import BatchPorts
 
@@ -53,7 +54,8 @@ def measure_drift(
     keep(command, profile, use_case, ports)
     if baseline is None or use_case.drift is None:
         return None
-    findings = compare(baseline.profile, profile, use_case.drift)
+    verdicts = _verdicts(command, baseline, ports.ledger)
+    findings = compare(baseline.profile, profile, use_case.drift, verdicts)
     found = DriftMeasured(
         story=command.story,
         at=ports.clock.now(),
@@ -62,6 +64,7 @@ def measure_drift(
         against=baseline.committed.story,
         against_version=baseline.committed.delta_version,
         findings=findings,
+        verdicts=verdicts,
     )
     ports.ledger.record([found])
     return measured(command, ports.ledger) or found
@@ -102,6 +105,16 @@ def measured(command: CheckBatch, ledger: Ledger) -> DriftMeasured | None:
     """The drift of this generation, if it was measured."""
     found = stories.of_kind(ledger.story(command.story), DriftMeasured)
     return next((one for one in found if one.generation == command.generation), None)
+
+
+def _verdicts(command: CheckBatch, baseline: Baseline, ledger: Ledger) -> tuple[VerdictChange, ...]:
+    """Of the batch's check beside that of the baseline; none where one of them was let out unchecked."""
+    committed = baseline.committed
+    before, now = (
+        next((one for one in stories.of_kind(ledger.story(story), BatchChecked) if one.generation == generation), None)
+        for story, generation in ((committed.story, committed.generation), (command.story, command.generation))
+    )
+    return verdict_changes(before.expectations, now.expectations) if before and now else ()
 
 
 def _profile(file: Path, use_case: UseCase, baseline: Baseline | None, ports: BatchPorts) -> Profile:

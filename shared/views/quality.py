@@ -84,9 +84,12 @@ def _check(one: VersionQuality) -> tuple[str, tuple[str, ...]]:
 def _drift(one: VersionQuality) -> tuple[str, tuple[str, ...]]:
     if one.drift is None:
         return "not compared", ("dim",)
+    worse = any(each.is_worse for each in one.drift.verdicts)
+    changed = "; ".join(each.sentence for each in one.drift.verdicts)
     if one.drift.drift is Drift.NONE:
-        return f"as version {one.drift.against_version}", ("green",)
-    said = "; ".join(each.sentence for each in one.drift.exceeding)
+        also = f": {visible(changed)}" if changed else ""
+        return f"as version {one.drift.against_version}{also}", ("yellow" if worse else "green",)
+    said = "; ".join([*(each.sentence for each in one.drift.exceeding), *([changed] if changed else [])])
     return f"{one.drift.drift}: against version {one.drift.against_version}: {visible(said)}", ("yellow",)
 
 
@@ -118,8 +121,23 @@ def _line(one: VersionQuality) -> Document:
             }
             for each in (one.drift.findings if one.drift else ())
         ],
+        "verdicts": verdicts_document(one.drift),
         "columns": [_column(each) for each in (one.profile.columns if one.profile else ())],
     }
+
+
+def verdicts_document(drift: f.DriftMeasured | None) -> list[Document]:
+    """The expectations whose verdict is not that of the baseline; "" where one was not asked."""
+    return [
+        {
+            "column": each.column,
+            "asked": each.asked,
+            "before": str(each.before or ""),
+            "now": str(each.now or ""),
+            "worse": each.is_worse,
+        }
+        for each in (drift.verdicts if drift else ())
+    ]
 
 
 def _column(one: ColumnProfile) -> Document:

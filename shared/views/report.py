@@ -10,7 +10,7 @@ from shared.domain.profile import Profile, name_of
 from shared.profiles import Profiles
 from shared.quarantine import Kept, Quarantine
 from shared.views.document import Document
-from shared.views.quality import VersionQuality, history
+from shared.views.quality import VersionQuality, history, verdicts_document
 from shared.views.records import Records
 
 VERSIONS = 12
@@ -119,6 +119,7 @@ def report_document(view: ReportView) -> Document:
             {"asked": one.asked, "value": one.value, "limit": one.limit, "exceeds": one.exceeds, "then": str(one.then)}
             for one in (view.drift.findings if view.drift else ())
         ],
+        "verdicts": verdicts_document(view.drift),
         "by_reason": dict(view.kept.by_reason) if view.kept else {},
         "versions": [
             {"version": one.committed.delta_version, "story": one.committed.story, "rows": one.committed.rows}

@@ -61,9 +61,10 @@ def _checked(fact: f.BatchChecked) -> str:
 @sentence.register
 def _drift(fact: f.DriftMeasured) -> str:
     against = f"compared with version {fact.against_version}"
+    changed = f"; {many(len(fact.verdicts), 'verdict')} changed" if fact.verdicts else ""
     if not fact.exceeding:
-        return f"{against}: no drift{_again(fact.generation)}"
-    return f"{against}: {fact.drift}, {_some([one.sentence for one in fact.exceeding], '; ', shown=2)}"
+        return f"{against}: no drift{changed}{_again(fact.generation)}"
+    return f"{against}: {fact.drift}, {_some([one.sentence for one in fact.exceeding], '; ', shown=2)}{changed}"
 
 
 @sentence.register

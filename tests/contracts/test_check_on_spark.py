@@ -355,6 +355,8 @@ def test_columns_that_change(both: Callable[..., tuple[Site, Site]]) -> None:
     ("content", "changed"),
     [
         (b"id,origin\n1,JFK\n2\n3,a,b\n", {}),
+        (b'id,origin\n1,"JFK\n2,LGA\n', {}),
+        (b"id,origin\n1,JF\xffK\n", {}),
         (b"", {"format": Format.PARQUET}),
         (b"id,origin,x\n1,JFK,one\n", {}),
     ],

@@ -24,7 +24,9 @@ from shared.domain.drift import (
     psi,
 )
 from shared.domain.profile import COLUMNS, ColumnProfile, Kind, Profile
+from shared.domain.quality import ExpectationOutcome
 from shared.domain.usecase import UseCase
+from shared.domain.verdict_changes import verdict_changes
 from shared.domain.verdicts import Verdict
 from shared.views.quality import history, quality_document, quality_text
 from shared.views.terminal import Terminal
@@ -193,7 +195,7 @@ def test_what_is_alike_is_said_to_be() -> None:
     _, drift = told(world, rows(1, 2, 3, 4), "2")
     assert drift is not None
     assert drift.drift is Drift.NONE
-    assert {one.measure for one in drift.findings} == set(Measure) - {Measure.MISSING}
+    assert {one.measure for one in drift.findings} == set(Measure) - {Measure.MISSING, Measure.VERDICTS}
 
 
 @pytest.mark.parametrize(
@@ -264,3 +266,44 @@ def test_history_of_a_table_tells_every_version_and_what_drifted() -> None:
     text = quality_text("silver/flight_delays", found, Terminal(), now=world.clock.now())
     assert "warned: against version 1: PSI of x against the baseline at most 0.1" in text
     assert "not compared" in text.splitlines()[-1]
+
+
+def test_verdicts_that_changed_are_told_and_may_stop() -> None:
+    def outcome_of(asked: str, verdict: Verdict) -> ExpectationOutcome:
+        return replace(ExpectationOutcome.example(), asked=asked, verdict=verdict)
+
+    before = [outcome_of(one, Verdict.PASSED) for one in ("same", "worse", "gone")] + [
+        outcome_of("better", Verdict.FAILED)
+    ]
+    now = [outcome_of("same", Verdict.PASSED), outcome_of("worse", Verdict.FAILED)] + [
+        outcome_of(one, Verdict.PASSED) for one in ("better", "new")
+    ]
+    found = verdict_changes(before, now)
+    assert [one.sentence for one in found] == [
+        "worse: failed, was passed",
+        "better: passed, was failed",
+        "new: passed, was not asked before",
+        "gone: is not asked any more",
+    ]
+    assert [one.is_worse for one in found] == [True, False, False, False]
+    profile = Profile(rows=10, columns=())
+    limits = Limits(at_most={Measure.VERDICTS: Decimal(0)}, then=Then.STOP)
+    (finding,) = compare(profile, profile, DriftSpec(limits=limits), found)
+    assert (finding.value, finding.exceeds, outcome([finding])) == (1.0, True, Drift.STOPPED)
+    assert "worse" in finding.sentence
+    assert compare(profile, profile, DriftSpec(limits=limits), found[1:])[0].exceeds is False
+
+
+def test_next_version_says_which_verdicts_changed() -> None:
+    """Of a check that lets pass only a warning can change."""
+    world = World(use_case=watching(psi="9"))
+    told(world, rows(1, 2, 3, 4), "1")
+    world.quality.warns = True
+    _, drift = told(world, rows(1, 2, 3, 4), "2")
+    assert drift is not None
+    (changed,) = drift.verdicts
+    assert (changed.before, changed.now) == (None, Verdict.FAILED)
+    table = USE_CASE.data.table
+    versions = history(world.ledger, world.profiles, table, 5)
+    assert quality_document(table, versions)["versions"][0]["verdicts"][0]["asked"] == changed.asked
+    assert changed.asked in quality_text(table, versions, Terminal(), now=world.clock.now())

@@ -4,12 +4,16 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as f
 from pyspark.sql.types import ByteType, DataType, DoubleType, FloatType, IntegerType, LongType, ShortType
 
 from sluice_ml.frames import column, input_paths, path_of, spark_errors
 
 WHOLE = (ByteType, ShortType, IntegerType, LongType)
+
+AT_ONCE = 50
+"""So many files are counted in one look."""
 
 
 class Unreadable(Exception):
@@ -34,6 +38,26 @@ def demand(rows: DataFrame, read: Mapping[str, Any]) -> DataFrame:
         if not any(each == path or each.startswith(path + "/") for path in wanted):
             raise Unreadable(f"Spark takes the file {each} for one of those that landed")
     return rows
+
+
+def demand_closed_quotes(spark: SparkSession, read: Mapping[str, Any]) -> None:
+    """Raise Unreadable for a text file with an odd number of quotes: one that nothing closes takes the rest of the file
+    for its value, and Spark says nothing.
+    """
+    paths = patterns(read)
+    for first in range(0, len(paths), AT_ONCE):
+        some = paths[first : first + AT_ONCE]
+        counted = [
+            spark.read.text(path).agg(f.sum(_quotes()).alias("quotes")).select(f.lit(at).alias("at"), "quotes")
+            for at, path in enumerate(some)
+        ]
+        for row in reduce(lambda one, other: one.unionAll(other), counted).collect():
+            if (row["quotes"] or 0) % 2:
+                raise Unreadable(f"{some[row['at']]} has a quote that nothing closes")
+
+
+def _quotes() -> Column:
+    return f.length("value") - f.length(f.regexp_replace("value", '"', ""))
 
 
 def parquet(spark: SparkSession, paths: list[str]) -> DataFrame:

@@ -12,7 +12,7 @@ from pyspark.sql import functions as f
 from pyspark.sql.types import DataType, DoubleType, FloatType, StringType, StructField, StructType
 
 from sluice_ml.errors import BadInput
-from sluice_ml.files import Unreadable, demand, parquet, patterns, union
+from sluice_ml.files import Unreadable, demand, demand_closed_quotes, parquet, patterns, union
 from sluice_ml.frames import column, first_line, leave_document, of_schema, read_document, spark_errors
 from sluice_ml.request import Request
 
@@ -53,8 +53,10 @@ def _csv_files(spark: SparkSession, request: Request, read: Mapping[str, Any]) -
     reader = reader.options(multiLine=True, mode="FAILFAST", encoding=_charset(request.encoding))
     # Beside a few of them Spark 4 takes what Java has only where it is told so.
     spark.conf.set("spark.sql.legacy.javaCharsets", "true")
-    rows = reader.csv(patterns(read))
-    return demand(rows, read).select(*[_text(name, request).alias(name) for name in header.names])
+    rows = demand(reader.csv(patterns(read)), read)
+    if not _charset(request.encoding).startswith("utf-16"):  # whose bytes are no text to who counts quotes
+        demand_closed_quotes(spark, read)
+    return rows.select(*[_text(name, request).alias(name) for name in header.names])
 
 
 def _charset(encoding: str) -> str:
@@ -147,7 +149,7 @@ def _counted(raw: DataFrame, request: Request) -> Landed:
         lost = column(name).isNotNull() & column(name).try_cast(wanted[name]).isNull()
         asked += [f.count(f.when(lost, 1)), f.min(f.when(lost, column(name).cast("string")))]
     texts = [column(name).contains(UNREAD) for name, kind in types.items() if isinstance(kind, StringType)]
-    if request.format == "csv" and _charset(request.encoding) != "utf-8" and texts:
+    if request.format == "csv" and texts:
         asked.append(f.count(f.when(reduce(lambda one, other: one | other, texts), 1)))
     answer = list(raw.agg(*[each.alias(f"c{at}") for at, each in enumerate(asked)]).collect()[0])
     rows, values = answer[0], dict(zip(typed, answer[1 : len(typed) + 1], strict=True))
