@@ -121,6 +121,18 @@ def test_batch_that_drifted_too_far_is_kept_apart_though_it_passed() -> None:
     assert world.lake.versions(SILVER) == 1
 
 
+def test_job_is_asked_to_profile_what_has_limits_of_its_own() -> None:
+    limits = Limits(at_most={Measure.PSI: Decimal(1)})
+    world = World(use_case=replace(large(), drift=DriftSpec(columns={"x": limits, "nope": limits})))
+    world.land("flights/2013-01.csv")
+    world.run(runs_end=False)
+    assert [one["profile_first"] for one in world.check_job.requests.values()] == [["x", "nope"]]
+    world.run()
+    story = world.land("flights/2013-02.csv")
+    world.run()
+    assert [one.column for one in world.last(story, f.DriftMeasured).exceeding] == ["nope"]
+
+
 def test_released_batch_goes_on_by_the_job_too() -> None:
     world = World(use_case=large())
     story = world.land(content=BAD)
