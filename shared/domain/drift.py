@@ -146,7 +146,7 @@ _WORDS = {
     Measure.NULL_RATE: "rise of the share of nulls in {}",
     Measure.NEW_CATEGORIES: "values of {} that the baseline does not have",
     Measure.ROWS: "change of the number of {} in percent",
-    Measure.VERDICTS: "expectations that held, of all {}, and do not any more,",
+    Measure.VERDICTS: "expectations that held for the baseline and do not any more",
     Measure.MISSING: "columns named {} that are missing",
 }
 

@@ -35,7 +35,8 @@ def report_page(view: ReportView, place: Place | None) -> str:
     body = [_head(view, title, look, place), element("h2", "What was asked"), _expectations(view)]
     if view.drift:
         body += [element("h2", f"Against version {view.drift.against_version}"), _findings(view.drift)]
-        body += [_verdicts(view.drift)] if view.drift.verdicts else []
+        if view.drift.verdicts:
+            body += [element("h2", "Verdicts that changed"), _verdicts(view.drift)]
     if view.profile:
         body += [element("h2", "How the values are spread"), *_plots(view)]
     if view.kept and view.kept.sample:
@@ -127,14 +128,14 @@ def _verdicts(drift: f.DriftMeasured) -> Html:
     rows = [
         element(
             "tr",
-            element("td", _sign(one.is_worse, "worse")),
+            element("td", _sign(True, "worse") if one.is_worse else ""),
             element("th", visible(one.asked), scope="row"),
             element("td", str(one.before or "not asked")),
             element("td", str(one.now or "not asked")),
         )
         for one in drift.verdicts
     ]
-    return _table(("", "Verdict that changed", f"In version {drift.against_version}", "Now"), rows)
+    return _table(("", "Asked", f"In version {drift.against_version}", "Now"), rows)
 
 
 def _limits(findings: Sequence[DriftFinding]) -> Html:
