@@ -160,7 +160,7 @@ class Settings(BaseSettings):
         description="how long a story is idle before the sweep carries it on",
     )
     check_memory_limit: str = Field(
-        default="1GB", alias="CHECK_MEMORY_LIMIT", description="what DuckDB may use while it checks a batch"
+        default="600MB", alias="CHECK_MEMORY_LIMIT", description="what DuckDB may use while it checks a batch"
     )
 
     telemetry: Literal["", "otlp", "azure"] = Field(
