@@ -9,6 +9,7 @@ import duckdb
 import pytest
 from deltalake import write_deltalake
 
+from shared.adapters import tables
 from shared.adapters.delta import DeltaLake
 from shared.adapters.delta_quarantine import DeltaQuarantine
 from shared.adapters.fsspec_landing import FsspecLanding
@@ -102,8 +103,9 @@ def test_a_batch_is_committed_once_and_read_back(storage: Storage, tmp_path: Pat
 def test_a_quarantined_file_is_kept_with_its_reasons(storage: Storage, tmp_path: Path) -> None:
     file = tmp_path / "bad.csv"
     file.write_bytes(CSV)
-    rows = tmp_path / "rows.prepared.parquet"
-    duckdb.sql(f"COPY (FROM '{file}' SELECT *, ['x'] AS _reasons) TO '{rows}'")
+    rows = tmp_path / f"rows{tables.PREPARED}"
+    with tables.connect("500MB") as db:
+        tables.write(db, f"FROM '{file}' SELECT *, ['x'] AS _reasons", rows)
     lake = DeltaLake(LAKE, "1GB", storage)
     quarantine, place = DeltaQuarantine(lake, "1GB", storage), "quarantine/flights/three"
     for _ in range(2):
