@@ -60,7 +60,7 @@ class RowSorter:
                 duckdb.Error,
                 Malformed,
             ) as error:  # unreadable, or too large: the file is kept all the same
-                log.warning("%s is not sorted row by row: %s", file.name, error)
+                log.warning("%s is not sorted row by row: %s", file.name, str(error).partition("\n")[0])
                 found = None
             yield found
 

@@ -184,4 +184,6 @@ def _register_dialect() -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    """What happened, where, and to which value, in one line: DuckDB says it in three, and its advice in many more."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return "; ".join(lines[:3])[:400] or type(error).__name__
