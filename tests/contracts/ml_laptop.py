@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import distribution
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from deltalake import DeltaTable
+
+from tests.contracts import preloaded
 
 PROJECT = Path(__file__).parents[2]
 ENDED_WITHIN = 120
@@ -82,8 +83,7 @@ class Laptop:
         for entry_point, parameters in jobs:
             output = self.folder / f"{time.monotonic_ns()}.log"
             arguments = [f"--{name}={value}" for name, value in parameters.items()]
-            process = _starter().Process(target=_job, args=(entry_point, arguments, str(output), self.environment()))
-            process.start()
+            process = preloaded.start(_job, entry_point, arguments, str(output), self.environment())
             running.append((process, output))
         ended = []
         for process, output in running:
@@ -119,12 +119,6 @@ class Laptop:
         }
 
 
-def _starter() -> Any:
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["sluice_ml.train", "sluice_ml.score", "sluice_ml.check"])
-    return context
-
-
 def _job(entry_point: str, arguments: list[str], output: str, environment: dict[str, str]) -> None:
     """In the job's process: as Databricks does it, with standard output and error in a file."""
     descriptor = os.open(output, os.O_WRONLY | os.O_CREAT)
@@ -132,7 +126,6 @@ def _job(entry_point: str, arguments: list[str], output: str, environment: dict[
     os.dup2(descriptor, 2)
     os.environ.update(environment)
     sys.argv = ["sluice_ml", *arguments]
-    sys.modules["__main__"].__file__ = "sluice_ml"  # a main module without a file PySpark takes for its own doctests
     try:
         (found,) = distribution("sluice_ml").entry_points.select(name=entry_point)
         found.load()()

@@ -7,7 +7,6 @@ import os
 import signal
 from dataclasses import fields, replace
 from decimal import Decimal
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from shared.domain import story as stories
 from shared.domain.usecase import QuarantineKind, UseCases
 from shared.steps.batch_ports import BatchPorts
 from shared.steps.check_batch import check_batch
+from tests.contracts import preloaded
 from tests.contracts.site import BAD, GOOD, Site, spec
 from tests.world import USE_CASE
 
@@ -60,10 +60,7 @@ def deliver(folder: Path, changed: dict[str, Any], story: str, nth: int) -> None
 
 def delivered(folder: Path, changed: dict[str, Any], story: str, nth: int = 0) -> int | None:
     """How the process ended."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["tests.contracts.preloaded", "tests.contracts.site"])
-    process = context.Process(target=deliver, args=(folder, changed, story, nth))
-    process.start()
+    process = preloaded.start(deliver, folder, changed, story, nth)
     process.join(ENDED_WITHIN)
     return process.exitcode
 
