@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.domain import quarantine
 from shared.domain import story as stories
 from shared.domain.commands import CheckBatch
 from shared.domain.drift import Against, compare, outcome
@@ -71,16 +72,22 @@ def measure_drift(
 
 
 def baseline_of(story: str, use_case: UseCase, ports: BatchPorts) -> Baseline | None:
-    """The commit to compare with, and its profile; None where there is none yet."""
-    if use_case.drift is None or use_case.drift.against is Against.CHAMPION:
-        approval = ports.approvals.approved(use_case.training.model, use_case.gate.slot)
-        for led in _data_of(approval, ports.ledger) if approval else ():
-            if led != story and (found := baseline_at(led, use_case, ports)):
-                return found
-    for entry in ports.journals.noted(versions_of(use_case.data.table), _BACK):
-        if entry.story != story and (found := baseline_at(entry.story, use_case, ports)):
+    """The commit to compare with, and its profile; None where there is none yet. Rows that were let out of quarantine
+    after their batch are like no batch: it stands for them.
+    """
+    for candidate in _candidates(use_case, ports):
+        batch = quarantine.batch_of(ports.ledger.story(candidate)) or candidate
+        if batch != story and (found := baseline_at(batch, use_case, ports)):
             return found
     return None
+
+
+def _candidates(use_case: UseCase, ports: BatchPorts) -> Iterator[str]:
+    """Stories whose commit may be compared with, the first ones rather."""
+    if use_case.drift is None or use_case.drift.against is Against.CHAMPION:
+        approval = ports.approvals.approved(use_case.training.model, use_case.gate.slot)
+        yield from _data_of(approval, ports.ledger) if approval else ()
+    yield from (entry.story for entry in ports.journals.noted(versions_of(use_case.data.table), _BACK))
 
 
 def _data_of(approval: Approval, ledger: Ledger) -> Iterator[str]:
