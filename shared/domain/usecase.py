@@ -99,10 +99,12 @@ class DataSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec:
-    """The job that trains ("": the model comes from elsewhere), and the registered model that it makes."""
+    """The job that trains ("": the model comes from elsewhere), and the registered model that it makes ("": none; the
+    use case is one of data alone).
+    """
 
-    job: str
-    model: str
+    job: str = ""
+    model: str = ""
 
 
 class SlotKind(StrEnum):
@@ -135,6 +137,10 @@ class GateSpec:
     max_reverts: int = 3
     reverts_within: timedelta = timedelta(hours=1)
     approvals: tuple[ApprovalRule, ...] = ()
+
+
+NO_GATE = GateSpec(policy=Policy(rules=(), fingerprint=""), slot="", enforcement=Enforcement.OFF)
+"""Of a use case without a model."""
 
 
 class ScoringWhen(StrEnum):
@@ -240,7 +246,7 @@ class UseCases:
 
     def of_model(self, model: str) -> UseCase | None:
         """The use case that owns a registered model, if any."""
-        return next((one for one in self.all if one.training.model == model), None)
+        return next((one for one in self.all if model and one.training.model == model), None)
 
     @classmethod
     def of(cls, *all_: UseCase) -> Self:

@@ -71,7 +71,7 @@ def reconcile(
     missing = sum(watch_arrivals(each, silences, ledger=ledger, journals=journals, now=now) for each in use_cases.all)
     end_unknown(silences, {each.name for each in use_cases.all}, ledger=ledger, now=now)
     trouble = f"; data is missing, {missing} periods more" if missing else ""
-    for use_case in use_cases.all:
+    for use_case in (each for each in use_cases.all if each.training.model):
         try:
             send += _registry(use_case, ledger=ledger, approvals=approvals, registry=registry, cause=cause, now=now)
         except (Transient, Poison) as error:

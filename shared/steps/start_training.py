@@ -30,7 +30,8 @@ def start_training(
     if started and started.generation >= command.generation:
         return Decision(summary=f"training {started.generation} runs as {started.job_run_id}, since before")
     if not use_case.training.job:
-        detail = f"{use_case.name} has no training.job: its model comes from elsewhere"
+        where = "its model comes from elsewhere" if use_case.training.model else "it has no model"
+        detail = f"{use_case.name} has no training.job: {where}"
         ledger.record([TrainingSkipped(story=command.story, at=clock.now(), reason=Skip.NO_JOB, detail=detail)])
         return Decision(summary=f"no training of {command.story}: {detail}")
     approval = approvals.approved(use_case.training.model, use_case.gate.slot)

@@ -84,7 +84,7 @@ def baseline_of(story: str, use_case: UseCase, ports: BatchPorts) -> Baseline | 
 
 def _candidates(use_case: UseCase, ports: BatchPorts) -> Iterator[str]:
     """Stories whose commit may be compared with, the first ones rather."""
-    if use_case.drift is None or use_case.drift.against is Against.CHAMPION:
+    if use_case.training.model and (use_case.drift is None or use_case.drift.against is Against.CHAMPION):
         approval = ports.approvals.approved(use_case.training.model, use_case.gate.slot)
         yield from _data_of(approval, ports.ledger) if approval else ()
     yield from (entry.story for entry in ports.journals.noted(versions_of(use_case.data.table), _BACK))

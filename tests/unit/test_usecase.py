@@ -16,10 +16,21 @@ from shared.domain.drift import Measure
 from shared.domain.live_metrics import LiveSpec
 from shared.domain.retrain import RetrainSpec, When
 from shared.domain.schema import SchemaChange
-from shared.domain.usecase import DataSpec, Enforcement, Format, QuarantineKind, SlotKind, UseCases
+from shared.domain.usecase import (
+    NO_GATE,
+    DataSpec,
+    Enforcement,
+    Format,
+    QuarantineKind,
+    SlotKind,
+    TrainingSpec,
+    UseCases,
+)
 from shared.domain.verdicts import Severity
 from shared.errors import Misconfigured, UnknownUseCase
 from shared.views.document import use_case_line
+from shared.views.table import use_cases_text
+from shared.views.terminal import Terminal
 
 USE_CASES = Path(__file__).parents[2] / "usecases"
 FLIGHT_DELAYS = USE_CASES / "flight_delays"
@@ -302,7 +313,6 @@ def test_every_fault_of_every_file_is_told_at_once(folder: Path, tmp_path: Path)
         ("flight_delays/features.py", "it is not there"),
         ("second/usecase.yml", "owner"),
         ("second/usecase.yml", "data"),
-        ("second/usecase.yml", "training"),
         ("second/gate.yml", "rules"),
         ("second/expectations.json", "no expectation suite"),
     ]:
@@ -513,6 +523,39 @@ def test_every_component_can_be_left_out(folder: Path) -> None:
     assert (one.training.job, one.scoring.job, one.data.expectations, one.serving) == ("", "", "", None)
     assert one.jobs == ()
     assert use_case_line(one)["expectations"] == 0
+
+
+def test_use_case_of_data_alone_has_neither_model_nor_gate(folder: Path) -> None:
+    sections = re.split(r"\n(?=\S)", (folder / "usecase.yml").read_text())
+    of_data = [
+        each for each in sections if not each.startswith(("training:", "gate:", "scoring:", "serving:", "retrain:"))
+    ]
+    (folder / "usecase.yml").write_text("\n".join(of_data))
+    for name in ("training.yml", "features.py", "gate.yml"):
+        (folder / name).unlink()
+    one = usecase.load_one(folder)
+    assert (one.training, one.gate, one.jobs) == (TrainingSpec(), NO_GATE, ())
+    assert usecase.load(folder.parent).of_model("") is None
+    assert use_cases_text([one], [], Terminal()) == (
+        "✓ flight_delays: landing/flights/*.csv is checked by 11 expectations into silver/flight_delays; nothing is"
+        " trained on it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "fault"),
+    [
+        ("gate: { slot: champion }", "training names the model, and gate what it has to pass: write both"),
+        ("training: { model: delays }", "training names the model, and gate what it has to pass: write both"),
+        ("retrain: { when: drift }", "retrain is of a model: name it in training, with its gate, or take retrain away"),
+        ("serving: { endpoint: delays }", "serving is of a model: name it in training"),
+    ],
+)
+def test_what_is_of_a_model_needs_one(section: str, fault: str, folder: Path) -> None:
+    data = "name: flight_delays\ndata:\n  arrives: landing/flights/*.csv\n  table: silver/flight_delays\n"
+    (folder / "usecase.yml").write_text(f"{data}{section}\n")
+    (found,) = faults(folder)
+    assert fault in found
 
 
 def test_what_makes_no_sense_together_is_told(folder: Path) -> None:
