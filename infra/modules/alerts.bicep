@@ -53,7 +53,7 @@ var queries = [
     name: 'parked'
     severity: 1
     text: 'A message was parked: see python -m ops parked, then replay or discard.'
-    query: 'traces | where message startswith "parked "'
+    query: 'traces | where message contains ": parked "'
     frequency: 'PT5M'
     window: 'PT5M'
     operator: 'GreaterThan'
