@@ -3,12 +3,16 @@
 import logging
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from shared.domain.commands import Queue
+from shared.domain.drift import Then
+from tests.unit.test_announcing import DRIFTING, MANY, TWO_OF_THREE, WATCHED
 from tests.unit.test_check_by_job import large
-from tests.unit.test_infra import INFRA, PROJECT, parsed
+from tests.unit.test_infra import EVENTS, INFRA, PROJECT, parsed
 from tests.world import World
 
 QUERIES = {
@@ -20,9 +24,15 @@ BAD = "origin,x\nJFK,-1\nJFK,2\n"
 
 
 def finds(query: str, line: str) -> bool:
-    """Would the query find a trace of that text? KQL's operators ignore case, and `has` finds whole words."""
-    asked = re.fullmatch(r'traces \| where message (startswith|contains|has) "([^"]+)"', query)
-    assert asked, f"of what this query asks nothing is known here: {query}"
+    """Would the query find a trace of that text?"""
+    condition = query.removeprefix("traces | where ")
+    return any(holds(each, line) for each in condition.split(" or "))
+
+
+def holds(condition: str, line: str) -> bool:
+    """Does it of that message? KQL's operators ignore case, and `has` finds whole words."""
+    asked = re.fullmatch(r'message (startswith|contains|has) "([^"]+)"', condition)
+    assert asked, f"nothing is known here of such a condition: {condition}"
     operator, text, message = asked[1], asked[2].lower(), line.lower()
     match operator:
         case "startswith":
@@ -63,9 +73,44 @@ def rejected(world: World) -> None:
     world.run()
 
 
+def rows_kept_apart(world: World) -> None:
+    world.wire(WATCHED)
+    world.land("flights/2013-02.csv", TWO_OF_THREE)
+    world.run()
+
+
+def rows_kept_apart_by_job(world: World) -> None:
+    world.wire(replace(WATCHED, data=replace(WATCHED.data, largest=10, check_job="sluice-check")))
+    world.land("flights/2013-02.csv", TWO_OF_THREE)
+    world.run()
+
+
+def drift_warns(world: World) -> None:
+    world.wire(WATCHED)
+    world.land("flights/2013-02.csv", MANY)
+    world.run()
+
+
+def drift_stops(world: World) -> None:
+    world.wire(replace(WATCHED, drift=replace(DRIFTING, limits=replace(DRIFTING.limits, then=Then.STOP))))
+    world.land("flights/2013-02.csv", MANY)
+    world.run()
+
+
+def missing(world: World) -> None:
+    world.wire(WATCHED)
+    world.land("flights/2013-02.csv")
+    world.run()
+    world.clock.advance(timedelta(days=1))
+    world.sluice.sweep()
+
+
 HAPPENS: dict[str, list[Callable[[World], None]]] = {
     "parked": [parked, parked_within_a_story],
     "quarantined": [quarantined, quarantined_by_job],
+    "rows-apart": [rows_kept_apart, rows_kept_apart_by_job],
+    "drift": [drift_warns, drift_stops],
+    "missing": [missing],
     "rejected": [rejected],
 }
 
@@ -93,6 +138,14 @@ def test_alerts_are_silent_where_all_goes_well(caplog: pytest.LogCaptureFixture)
     found = lines(caplog, World(), well)
     assert len(found) > 5
     assert [line for query in LOGGED.values() for line in found if finds(query, line)] == []
+
+
+def test_alert_for_dead_events_looks_where_they_are_counted() -> None:
+    alert = parsed(INFRA / "modules/alerts.bicep")["resources"]["deadEvents"]["config"]["properties"]
+    (criterion,) = alert["criteria"]["allOf"]
+    (kind,) = {each["type"] for each in parsed(EVENTS)["resources"].values() if each["type"].endswith("/systemTopics")}
+    assert (criterion["metricNamespace"], criterion["metricName"]) == (kind, "DeadLetteredCount")
+    assert "dead-events" in alert["description"]
 
 
 def test_alerts_look_for_functions_that_are_there() -> None:
