@@ -3,6 +3,7 @@
 Importing this module is cheap: an SDK is imported when the first message needs it.
 """
 
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -164,6 +165,7 @@ def wire(
     jobs, lake, clock = batch.jobs, batch.lake, batch.clock
     pages = Pages(mlflow=settings.mlflow_tracking_uri, ops=settings.ops_url)
     telling = Telling(pages=pages, announces=announcer is not None)
+    batch = replace(batch, telling=telling)
     ask_scoring = AskScoring(
         use_cases=use_cases, ledger=ledger, approvals=approvals, journals=journals, jobs=jobs, lake=lake, clock=clock
     )
@@ -263,6 +265,7 @@ def wire(
             due=DueScorings(ledger=ledger, approvals=approvals, journals=journals, lake=lake, clock=clock),
             clock=clock,
             after=settings.reconcile_after,
+            telling=telling,
         ),
         plan_rollback=partial(
             plan_rollback, use_cases=use_cases, ledger=ledger, approvals=approvals, artefacts=artefacts

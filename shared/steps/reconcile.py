@@ -20,6 +20,7 @@ from shared.steps.decision import Decision
 from shared.steps.due_scorings import DueScorings, is_open, under_way
 from shared.steps.enforce_slot import contest_of, is_told
 from shared.steps.live_metrics import LiveMetrics
+from shared.steps.telling import QUIET, Telling
 from shared.steps.watch_arrivals import end_unknown, watch_arrivals
 
 PARTS_AT_ONCE = 500
@@ -38,6 +39,7 @@ def reconcile(
     due: DueScorings,
     clock: Clock,
     after: timedelta,
+    telling: Telling = QUIET,
 ) -> Decision:
     """Send what carries on each story that was idle for `after`, each version nobody decided, each slot that moved;
     record where data is missing, or live metrics are bad.
@@ -60,7 +62,7 @@ def reconcile(
             trained_on.add(data.table)
         if stories.last(story, DataMissing):
             silences.append(story)
-        elif story and stories.idle_for(story, now) >= after:
+        if story and stories.idle_for(story, now) >= after:
             carry_on = stories.outstanding(story, stories.use_case_of(story), cause=cause)
             (parts if identity.is_shard(story_id) else send).extend(carry_on)
     send += _turn(parts, now)
@@ -68,8 +70,11 @@ def reconcile(
         send += live.look(use_case)
         send += close_batches(use_case, ledger=ledger, journals=journals, now=now)
         send += due.ask(use_case, busy, trained_on)
-    missing = sum(watch_arrivals(each, silences, ledger=ledger, journals=journals, now=now) for each in use_cases.all)
-    end_unknown(silences, {each.name for each in use_cases.all}, ledger=ledger, now=now)
+    missing = sum(
+        watch_arrivals(each, silences, ledger=ledger, journals=journals, now=now, telling=telling)
+        for each in use_cases.all
+    )
+    end_unknown(silences, {each.name for each in use_cases.all}, ledger=ledger, now=now, telling=telling)
     trouble = f"; data is missing, {missing} periods more" if missing else ""
     for use_case in (each for each in use_cases.all if each.training.model):
         try:

@@ -67,7 +67,7 @@ def measure_drift(
         findings=findings,
         verdicts=verdicts,
     )
-    ports.ledger.record([found])
+    ports.telling.record([found], ledger=ports.ledger)
     return measured(command, ports.ledger) or found
 
 
