@@ -21,6 +21,7 @@ from shared.domain.usecase import (
     DataSpec,
     Enforcement,
     Format,
+    LandedAgain,
     QuarantineKind,
     SlotKind,
     TrainingSpec,
@@ -491,6 +492,7 @@ def test_what_no_file_is_written_in_is_refused(folder: Path, line: str, told: st
         ("batch: { ends_with: a/b }", "data.batch.ends_with: "),
         ("format: delta", "say format: delta and arrives: TABLE/_delta_log/*.json"),
         ("schema_changes: [renamed]", "data.schema_changes"),
+        ("again: replace", "data.again"),
     ],
 )
 def test_batch_that_never_is_whole_is_refused(folder: Path, line: str, told: str) -> None:
@@ -603,6 +605,7 @@ def test_without_partitions_parts_are_groups_of_files(folder: Path) -> None:
         {"columns": {"x": "DATE"}},
         {"null_values": ("NA",)},
         {"schema_changes": frozenset({SchemaChange.ADDED})},
+        {"again": LandedAgain.REFUSE},
     ],
 )
 def test_fingerprint_of_a_check_changes_with_all_that_it_depends_on(changed: dict[str, Any]) -> None:
