@@ -16,6 +16,7 @@ TOLD = (
     f.VersionRejected,
     f.ApprovalRequested,
     f.VersionRolledBack,
+    f.RollbackWithheld,
     f.PromotionReverted,
     f.RevertWithheld,
 )
