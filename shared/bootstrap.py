@@ -225,6 +225,7 @@ def wire(
                 update_endpoint,
                 use_cases=use_cases,
                 ledger=ledger,
+                journals=journals,
                 approvals=approvals,
                 serving=serving,
                 clock=clock,

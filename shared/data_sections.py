@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from shared.domain.live_metrics import LiveSpec
+from shared.domain.live_metrics import LiveSpec, LiveThen
 from shared.domain.retrain import RetrainSpec, When
 from shared.domain.schema import SchemaChange
 from shared.domain.usecase import LARGEST, DataSpec, Format, LandedAgain, QuarantineKind
@@ -129,6 +129,7 @@ class LiveSection(Section):
     at_least: Decimal | None = None
     bad: int = Field(ge=1, le=100)
     of: int = Field(ge=1, le=100)
+    then: LiveThen = LiveThen.TRAIN
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> "LiveSection":
@@ -140,7 +141,14 @@ class LiveSection(Section):
 
     def spec(self) -> LiveSpec:
         """As the core sees it."""
-        return LiveSpec(metric=self.metric, at_most=self.at_most, at_least=self.at_least, bad=self.bad, of=self.of)
+        return LiveSpec(
+            metric=self.metric,
+            at_most=self.at_most,
+            at_least=self.at_least,
+            bad=self.bad,
+            of=self.of,
+            then=self.then,
+        )
 
 
 class RetrainSection(Section):

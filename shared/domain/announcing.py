@@ -19,6 +19,7 @@ TOLD = (
     f.VersionRejected,
     f.ApprovalRequested,
     f.VersionRolledBack,
+    f.RollbackWithheld,
     f.PromotionReverted,
     f.RevertWithheld,
     f.DataQuarantined,

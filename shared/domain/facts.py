@@ -983,8 +983,88 @@ class SlotRestored(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RollbackRequested(Fact):
+    """The live metrics of the version in production are bad, and the use case has `target`, the version before, put
+    back; empty where there was none. `values` are those since it came there, the newest first; `etag` is of the
+    approval that the rollback replaces. It has a story of its own, one for each time that the version is there.
+    """
+
+    use_case: str
+    model: str
+    slot: str
+    version: str
+    target: str
+    etag: str
+    metric: str
+    values: tuple[float, ...]
+    reason: str
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return (identity.model_at(self.model, self.version),)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            use_case="flight_delays",
+            model="flight_delays",
+            slot="champion",
+            version="2",
+            target="1",
+            etag="2",
+            metric="rmse",
+            values=(24.5, 23.1, 19.8, 26.0),
+            reason="3 of the last 4 values of rmse are not at most 20: 24.5, 23.1, 19.8, 26 (too many are 3 of 5)",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackWithheld(Fact):
+    """Nothing was put back for the version that is bad in production, and why."""
+
+    model: str
+    slot: str
+    version: str
+    reason: str
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            model="flight_delays",
+            slot="champion",
+            version="1",
+            reason="version 1 was the first in production",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackOvertaken(Fact):
+    """The version that was bad is not in production any more: `approved` is; empty for none."""
+
+    model: str
+    slot: str
+    version: str
+    approved: str
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            model="flight_delays",
+            slot="champion",
+            version="2",
+            approved="3",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class VersionRolledBack(Fact):
-    """A person put an earlier production version back into the slot. It has a story of its own."""
+    """A person, or `live-metrics`, put an earlier production version back into the slot. It has a story of its own."""
 
     use_case: str
     model: str
@@ -1565,6 +1645,9 @@ KINDS: dict[str, type[Fact]] = {
         PromotionReverted,
         RevertWithheld,
         SlotRestored,
+        RollbackRequested,
+        RollbackWithheld,
+        RollbackOvertaken,
         VersionRolledBack,
         AnnouncementDue,
         AnnouncementDelayed,

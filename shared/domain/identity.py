@@ -38,6 +38,11 @@ def story_of_rollback(model: str, slot: str, etag: str, version: str) -> str:
     return _digest("rollback", model, slot, etag, version)[:16]
 
 
+def story_of_live_rollback(model: str, slot: str, etag: str) -> str:
+    """The story of a rollback that live metrics ask for: once for one approval, so for one stay in production."""
+    return _digest("live-rollback", model, slot, etag)[:16]
+
+
 def story_of_live_metrics(model: str, version: str, delta_version: int, metric: str) -> str:
     """The story of a training that the live metrics of a version ask for: once on the same data."""
     return _digest("live-metrics", model, version, str(delta_version), metric)[:16]

@@ -107,9 +107,10 @@ def not_asked(
     if stories.last(story, f.TrainingRequested):
         return None
     if bad := stories.last(story, f.LiveMetricsBad):
-        if not is_tried(data_story, bad.version):
+        stood = champion or bad.version  # another one, where the bad one was rolled back
+        if not is_tried(data_story, stood):
             return None
-        what = f"version {bad.delta_version} of {bad.table} against version {bad.version}"
+        what = f"version {bad.delta_version} of {bad.table} against version {stood}"
         return Skipped(reason=Skip.SAME_DATA, detail=f"story {bad.data_story} trained on {what} already")
     if spec.when is When.DRIFT and champion and not asks_for_training(story):
         drift = stories.last(story, f.DriftMeasured)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from shared.domain import announcing, identity, quarantine, silence
+from shared.domain import announcing, identity, quarantine, rollback, silence
 from shared.domain import facts as f
 from shared.domain.commands import CheckBatch, Command, FollowRun, PlanScoring, StartTraining, UpdateEndpoint
 from shared.domain.fan_out import fan_outs, parts_outstanding, plan_in
@@ -44,7 +44,8 @@ def is_settled(story: Sequence[f.Fact]) -> bool:
 
 def _is_done(story: Sequence[f.Fact]) -> bool:
     undecided = any(not is_decided(story, one.version) for one in of_kind(story, f.VersionRegistered))
-    if undecided or _is_training_open(story) or quarantine.open_release(story) or silence.open_silence(story):
+    waits = silence.open_silence(story) or rollback.to_come(story) or rollback.open_withheld(story)
+    if undecided or waits or _is_training_open(story) or quarantine.open_release(story):
         return False
     if to_score(story) or _is_shard(story):
         plans = fan_outs(story)
@@ -98,7 +99,8 @@ def use_case_of(story: Sequence[f.Fact]) -> str:
     """
     arrived = last(story, f.DataArrived) or last(story, f.VersionRolledBack) or last(story, f.ScoringRequested)
     other = asks_to_train(story) or last(story, f.DataMissing) or last(story, f.ScoringPlanned)
-    return arrived.use_case if arrived else other.use_case if other else ""
+    found = arrived or other or rollback.requested(story)
+    return found.use_case if found else ""
 
 
 def outstanding(story: Sequence[f.Fact], use_case: str, *, cause: str) -> list[Command]:
@@ -117,7 +119,9 @@ def _next(story: Sequence[f.Fact], use_case: str, cause: str) -> Iterator[Comman
             yield from parts_outstanding(shard, use_case, cause)
         return
     arrived = last(story, f.DataArrived)
-    if arrived and (released := quarantine.open_release(story)):
+    if asked_back := rollback.to_come(story):
+        yield rollback.command_of(asked_back, cause=cause)
+    elif arrived and (released := quarantine.open_release(story)):
         yield _check(story, arrived, cause, released.generation)
     elif any(last(story, kind) for kind in (f.VersionRegistered, f.TrainingStarted, *_BEGIN_WITH_A_VERSION)):
         yield from _training(story, use_case, cause)

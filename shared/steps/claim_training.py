@@ -8,7 +8,7 @@ from shared.domain.retrain import Claim, claims_of, decide, not_asked, runs
 from shared.domain.usecase import UseCase
 from shared.notes import Entry, Journals
 from shared.ports import Clock, Ledger
-from shared.steps.live_metrics import live_values
+from shared.steps.live_values import live_values
 
 LOOKED_AT = 500
 """So many trainings back the journal is read."""

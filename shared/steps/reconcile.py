@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.domain import identity, people, slots
+from shared.domain import identity, people, rollback, slots
 from shared.domain import story as stories
 from shared.domain.commands import Command, EnforceSlot, JudgeVersion
 from shared.domain.facts import DataMissing, Fact
@@ -53,6 +53,7 @@ def reconcile(
     send: list[Command] = []
     parts: list[Command] = []
     silences: list[Sequence[Fact]] = []
+    withheld: list[Sequence[Fact]] = []
     busy: set[str] = set()
     trained_on: set[str] = set()
     for story_id in ledger.unsettled():
@@ -60,12 +61,15 @@ def reconcile(
         busy |= set(under_way(story, use_cases))
         if (data := stories.trained_on(story)) and is_open(story):
             trained_on.add(data.table)
+        if rollback.open_withheld(story):
+            withheld.append(story)
         if stories.last(story, DataMissing):
             silences.append(story)
         if story and stories.idle_for(story, now) >= after:
             carry_on = stories.outstanding(story, stories.use_case_of(story), cause=cause)
             (parts if identity.is_shard(story_id) else send).extend(carry_on)
     send += _turn(parts, now)
+    live.end_withheld(withheld)
     for use_case in use_cases.all:
         send += live.look(use_case)
         send += close_batches(use_case, ledger=ledger, journals=journals, now=now)

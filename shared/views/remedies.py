@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.domain import announcing, identity, people, silence, slots
+from shared.domain import announcing, identity, people, rollback, silence, slots
 from shared.domain import facts as f
 from shared.domain import story as stories
 from shared.domain.commands import Queue
@@ -80,6 +80,8 @@ def _remedies(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> Iter
         yield _of_missing(missing)
     if withheld := slots.open_withheld(story):
         yield _of_withheld(withheld)
+    if bad := rollback.open_withheld(story):
+        yield _of_bad(bad)
     for delayed in announcing.open_delays(story):
         yield Remedy(
             why=f"{delayed.what} is not announced yet",
@@ -134,6 +136,16 @@ def _of_withheld(fact: f.RevertWithheld) -> Remedy:
         detail=fact.reason,
         at=fact.at,
         advice="ask who moved it, and move it back in the registry; or put into it what was there before",
+        command=("slots", fact.model),
+    )
+
+
+def _of_bad(fact: f.RollbackWithheld) -> Remedy:
+    return Remedy(
+        why=f"version {fact.version} of {fact.model} is bad in production, and nothing was put back",
+        detail=fact.reason,
+        at=fact.at,
+        advice="look what was there before, and put that back (`rollback --to`); or have a better one trained",
         command=("slots", fact.model),
     )
 

@@ -251,6 +251,23 @@ def _restored(fact: f.SlotRestored) -> str:
 
 
 @sentence.register
+def _rollback_requested(fact: f.RollbackRequested) -> str:
+    then = f"version {fact.target} is to be put back" if fact.target else "something is to be put back"
+    return f"{fact.model} version {fact.version} is bad in production, {fact.reason}; {then}"
+
+
+@sentence.register
+def _rollback_withheld(fact: f.RollbackWithheld) -> str:
+    return f"{fact.slot} of {fact.model} stays at version {fact.version}, bad as it is: {fact.reason}"
+
+
+@sentence.register
+def _rollback_overtaken(fact: f.RollbackOvertaken) -> str:
+    now = f"version {fact.approved}" if fact.approved else "no version"
+    return f"{now} of {fact.model} is in production by now, not version {fact.version}, which was bad"
+
+
+@sentence.register
 def _rolled_back(fact: f.VersionRolledBack) -> str:
     return (
         f"{fact.slot} of {fact.model} rolled back from version {fact.previous} to {fact.version} by {fact.who}:"

@@ -13,7 +13,7 @@ import pytest
 
 from shared import usecase
 from shared.domain.drift import Measure
-from shared.domain.live_metrics import LiveSpec
+from shared.domain.live_metrics import LiveSpec, LiveThen
 from shared.domain.retrain import RetrainSpec, When
 from shared.domain.schema import SchemaChange
 from shared.domain.usecase import (
@@ -411,6 +411,10 @@ def test_live_metric_is_read(folder: Path) -> None:
     change(folder / "usecase.yml", "training:\n", text)
     live = LiveSpec(metric="rmse", at_most=Decimal("20.5"), bad=3, of=5)
     assert usecase.load_one(folder).retrain == RetrainSpec(when=When.LIVE_METRICS, live=live)
+    change(folder / "usecase.yml", "bad: 3, of: 5 }", "bad: 3, of: 5, then: both }")
+    assert usecase.load_one(folder).retrain == RetrainSpec(
+        when=When.LIVE_METRICS, live=replace(live, then=LiveThen.BOTH)
+    )
 
 
 @pytest.mark.parametrize(
@@ -431,6 +435,10 @@ def test_live_metric_is_read(folder: Path) -> None:
         ),
         ("retrain: { live: { metric: rmse, at_most: 20, bad: 0, of: 5 } }", "retrain.live.bad"),
         ("retrain: { live: { metric: rmse, at_most: 20, bad: 3, of: 101 } }", "retrain.live.of"),
+        (
+            "retrain: { live: { metric: rmse, at_most: 20, bad: 3, of: 5, then: stop } }",
+            "retrain.live.then: Input should be 'train', 'rollback' or 'both'",
+        ),
         ("retrain: { live: { metric: rmse, at_most: low, bad: 3, of: 5 } }", "retrain.live.at_most"),
         ("retrain: { live: { metric: rmse, at_most: NaN, bad: 3, of: 5 } }", "retrain.live.at_most"),
         ("retrain: { live: { metric: '', at_most: 20, bad: 3, of: 5 } }", "retrain.live.metric"),
