@@ -20,6 +20,7 @@ from shared.steps.decision import Decision
 from shared.steps.due_scorings import DueScorings, is_open, under_way
 from shared.steps.enforce_slot import contest_of, is_told
 from shared.steps.live_metrics import LiveMetrics
+from shared.steps.lost_arrivals import LostArrivals
 from shared.steps.watch_arrivals import end_unknown, watch_arrivals
 
 PARTS_AT_ONCE = 500
@@ -34,17 +35,18 @@ def reconcile(
     parking: Parking,
     registry: Registry,
     journals: Journals,
+    lost: LostArrivals,
     live: LiveMetrics,
     due: DueScorings,
     clock: Clock,
     after: timedelta,
 ) -> Decision:
     """Send what carries on each story that was idle for `after`, each version nobody decided, each slot that moved;
-    record where data is missing, or live metrics are bad.
+    have arrive what no event told of; record where data is missing, or live metrics are bad.
 
-    Every sweep has its time in its message ids, so that the broker does not take it for the one before. A registry
-    that does not answer, or refuses, keeps nothing else from being swept. What waits in the parked list is not sent
-    again: it would be parked again, at every sweep.
+    Every sweep has its time in its message ids, so that the broker does not take it for the one before. A registry or a
+    landing area that does not answer, or refuses, keeps nothing else from being swept. What waits in the parked list is
+    not sent again: it would be parked again, at every sweep.
     """
     now = clock.now()
     cause = f"sweep-{now:%Y%m%dT%H%M%S}"
@@ -64,13 +66,22 @@ def reconcile(
             carry_on = stories.outstanding(story, stories.use_case_of(story), cause=cause)
             (parts if identity.is_shard(story_id) else send).extend(carry_on)
     send += _turn(parts, now)
+    trouble = ""
+    for use_case in use_cases.all:
+        try:
+            found = lost.find(use_case)
+        except (Transient, Poison) as error:
+            trouble += f"; the landing area of {use_case.name} was not listed: {error}"
+        else:
+            send += [command for one in found for command in one.send]
+            trouble += f"; {len(found)} files of {use_case.name} found that no event told of" if found else ""
     for use_case in use_cases.all:
         send += live.look(use_case)
         send += close_batches(use_case, ledger=ledger, journals=journals, now=now)
         send += due.ask(use_case, busy, trained_on)
     missing = sum(watch_arrivals(each, silences, ledger=ledger, journals=journals, now=now) for each in use_cases.all)
     end_unknown(silences, {each.name for each in use_cases.all}, ledger=ledger, now=now)
-    trouble = f"; data is missing, {missing} periods more" if missing else ""
+    trouble += f"; data is missing, {missing} periods more" if missing else ""
     for use_case in use_cases.all:
         try:
             send += _registry(use_case, ledger=ledger, approvals=approvals, registry=registry, cause=cause, now=now)
