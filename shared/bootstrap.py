@@ -62,6 +62,7 @@ from shared.steps.follow_run import follow_run
 from shared.steps.judge_version import judge_version
 from shared.steps.keep_apart import release
 from shared.steps.live_metrics import LiveMetrics
+from shared.steps.lost_arrivals import LostArrivals
 from shared.steps.plan_scoring import plan_scoring
 from shared.steps.plan_shard import plan_shard
 from shared.steps.reconcile import reconcile
@@ -171,6 +172,25 @@ def wire(
         use_cases=use_cases, ledger=ledger, approvals=approvals, journals=journals, jobs=jobs, lake=lake, clock=clock
     )
     live_metrics = LiveMetrics(use_cases=use_cases, ledger=ledger, approvals=approvals, journals=journals, clock=clock)
+    accept = partial(
+        accept_arrival,
+        landing_url=settings.landing_url,
+        use_cases=use_cases,
+        ledger=ledger,
+        tally=tally,
+        journals=journals,
+        clock=clock,
+    )
+    lost = LostArrivals(
+        use_cases=use_cases,
+        ledger=ledger,
+        journals=journals,
+        landing=batch.landing,
+        landing_url=settings.landing_url,
+        accept=accept,
+        clock=clock,
+        after=settings.reconcile_after,
+    )
     turns = Turns(ledger=ledger, approvals=approvals, journals=journals, jobs=jobs, clock=clock)
     return Sluice(
         telemetry=telemetry,
@@ -246,15 +266,7 @@ def wire(
                 registry=settings.registry_for_jobs,
             ),
         },
-        accept_arrival=partial(
-            accept_arrival,
-            landing_url=settings.landing_url,
-            use_cases=use_cases,
-            ledger=ledger,
-            tally=tally,
-            journals=journals,
-            clock=clock,
-        ),
+        accept_arrival=accept,
         reconcile=partial(
             reconcile,
             use_cases=use_cases,
@@ -263,6 +275,7 @@ def wire(
             parking=parking,
             registry=registry,
             journals=journals,
+            lost=lost,
             live=live_metrics,
             due=DueScorings(ledger=ledger, approvals=approvals, journals=journals, lake=lake, clock=clock),
             clock=clock,
@@ -276,6 +289,7 @@ def wire(
         ask_training=AskTraining(
             use_cases=use_cases, ledger=ledger, approvals=approvals, journals=journals, clock=clock
         ),
+        lost=lost,
         live_metrics=live_metrics,
         decide_approval=partial(decide_approval, ledger=ledger, clock=clock),
         release_quarantined=partial(release, ledger=ledger, clock=clock),

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from shared.domain.live_metrics import LiveSpec, LiveThen
 from shared.domain.retrain import RetrainSpec, When
@@ -23,6 +23,12 @@ def span_of(text: str) -> timedelta:
     return timedelta(**{f"{unit.removesuffix('s')}s": int(count)})
 
 
+OFF = "off"
+LookBack = Annotated[
+    str,
+    StringConstraints(pattern=rf"^({OFF}|[1-9][0-9]{{0,3}} (minute|hour|day|week)s?)$"),
+    BeforeValidator(lambda given: OFF if given in (0, "0") else given),  # YAML takes off for false, which is 0
+]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$")]
 TablePath = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_][a-z0-9_/-]*$")]
 
@@ -70,6 +76,7 @@ class DataSection(Section):
     quarantine_at_most_percent: Decimal = Field(default=Decimal(10), gt=0, lt=100)
     every: Span | None = None
     grace: Span | None = None
+    look_back: LookBack = "2 days"
 
     @field_validator("encoding")
     @classmethod
@@ -118,6 +125,7 @@ class DataSection(Section):
             quarantine_at_most_percent=self.quarantine_at_most_percent,
             every=every,
             grace=span_of(self.grace) if self.grace else (every or timedelta()) / 10,
+            look_back=timedelta() if self.look_back == OFF else span_of(self.look_back),
         )
 
 

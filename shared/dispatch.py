@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from shared.domain import identity
@@ -15,6 +16,7 @@ from shared.domain.arrival import BlobCreated, Drop
 from shared.domain.commands import Command, Queue, RollBack
 from shared.domain.facts import Parked
 from shared.domain.live_metrics import LiveMetric
+from shared.domain.lost import Lying
 from shared.domain.people import Answer
 from shared.domain.quarantine import ReleaseAsked
 from shared.domain.slots import RollbackAsked
@@ -25,6 +27,7 @@ from shared.steps.ask_scoring import Again, AskScoring, ToScore
 from shared.steps.ask_training import AskTraining, ToTrain
 from shared.steps.decision import Decision
 from shared.steps.live_metrics import LiveMetrics
+from shared.steps.lost_arrivals import LostArrivals
 from shared.telemetry import Telemetry
 from shared.wire import documents, event_grid, job_notification, live_metrics, registry_webhook
 from shared.wire.registry_webhook import Dialect
@@ -54,6 +57,7 @@ class Sluice:
     plan_rollback: Callable[[RollbackAsked], RollBack]
     ask_scoring: AskScoring
     ask_training: AskTraining
+    lost: LostArrivals
     live_metrics: LiveMetrics
     decide_approval: Callable[[Answer], Decision]
     release_quarantined: Callable[[ReleaseAsked], Decision]
@@ -169,6 +173,13 @@ class Sluice:
             found = self.ask_training.record(found)
             self.outbox.send([found.command])
         return found
+
+    def adopt(self, lying: Sequence[Lying], *, who: str, why: str) -> None:
+        """Have arrive what lies in the landing area without a story; the same again changes nothing. Raises
+        Unreachable.
+        """
+        for one in lying:
+            self._apply(partial(self.lost.take, one, found_by=who, reason=why))
 
     def answer(self, answer: Answer) -> None:
         """A person approves or rejects a version. Raises Refused with why it cannot be taken, or Unreachable."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from shared.domain.announcing import Event
-from shared.domain.batch import LandedFile
+from shared.domain.batch import LandedFile, ListedFile
 from shared.domain.check_run import CheckAnswer
 from shared.domain.commands import Command
 from shared.domain.facts import Fact
@@ -150,6 +150,11 @@ class Landing(Protocol):
 
     def beside(self, url: str) -> Sequence[LandedFile]:
         """The files in the folder of that one and below, by name. Raises Refused."""
+
+    def listed(self, prefix: str, since: datetime) -> Sequence[ListedFile]:
+        """The files whose container/path begins with the prefix and that were written then or later, oldest first, each
+        with the ETag that its event has. Links are no files.
+        """
 
     def manifest(self, url: str, etag: str) -> Sequence[str] | None:
         """The names in a manifest at that ETag, None where it is not there any more. Raises Malformed, Refused."""

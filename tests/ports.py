@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.domain.announcing import Event
-from shared.domain.batch import LandedFile
+from shared.domain.batch import LandedFile, ListedFile
 from shared.domain.check_run import CheckAnswer, KeepAnswer
 from shared.domain.description import placed
 from shared.domain.prediction import Summary
@@ -56,15 +56,17 @@ class FakeClock:
 class MemoryLanding:
     """Landing: each write of a file gives it a new ETag."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: FakeClock | None = None) -> None:
         self._files: dict[str, tuple[bytes, str]] = {}
+        self._written: dict[str, datetime] = {}
+        self._clock = clock or FakeClock()
         self._writes = 0
 
     def put(self, name: str, content: str) -> tuple[str, str]:
         """Land the file; its URL and ETag."""
         self._writes += 1
         url, etag = f"{LANDING_URL}/{name}", f"0x{self._writes:X}"
-        self._files[url] = (content.encode(), etag)
+        self._files[url], self._written[url] = (content.encode(), etag), self._clock.now()
         return url, etag
 
     def remove(self, url: str) -> None:
@@ -97,6 +99,14 @@ class MemoryLanding:
             for each, (content, etag) in sorted(self._files.items())
             if each.startswith(f"{folder}/")
         ]
+
+    def listed(self, prefix: str, since: datetime) -> Sequence[ListedFile]:
+        found = [
+            ListedFile(file=one.file, url=one.url, etag=one.etag, size=one.size, at=self._written[one.url])
+            for one in self.beside(f"{LANDING_URL}/")
+            if one.file.startswith(prefix) and self._written[one.url] >= since
+        ]
+        return sorted(found, key=lambda one: (one.at, one.file))
 
     def manifest(self, url: str, etag: str) -> Sequence[str] | None:
         with self.fetch(url, etag, LARGEST) as file:

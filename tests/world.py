@@ -114,7 +114,8 @@ class World:
         use_case: UseCase = USE_CASE,
         announcer: MemoryAnnouncer | None = None,
     ) -> None:
-        self.clock, self.landing, self.quality, self.lake = FakeClock(), MemoryLanding(), MemoryQuality(), MemoryLake()
+        self.clock, self.quality, self.lake = FakeClock(), MemoryQuality(), MemoryLake()
+        self.landing = MemoryLanding(self.clock)
         self.quarantine, self.profiles = MemoryQuarantine(), MemoryProfiles()
         self.documents = MemoryDocuments()
         self.check_job = MemoryCheckJob(self.landing, self.quarantine, self.lake)

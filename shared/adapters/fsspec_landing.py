@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -11,7 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 from shared.adapters import delta_commit
 from shared.adapters.storage import LAPTOP, Storage, reachable
 from shared.domain.arrival import local_etag
-from shared.domain.batch import LandedFile
+from shared.domain.batch import LandedFile, ListedFile
 from shared.errors import Refused, TooLarge
 from shared.wire.manifest import LARGEST, decode_manifest
 
@@ -21,6 +22,12 @@ def etag_of(info: dict[str, Any]) -> str:
     if "etag" in info:
         return str(info["etag"]).strip('"')
     return local_etag(Path(info["name"]).stat().st_mtime_ns, info["size"])
+
+
+def _written(info: dict[str, Any]) -> datetime:
+    """When it was written last: as a store says it, else as a local disk does."""
+    at = info.get("last_modified")
+    return at if isinstance(at, datetime) else datetime.fromtimestamp(info["mtime"], UTC)
 
 
 class FsspecLanding:
@@ -53,6 +60,41 @@ class FsspecLanding:
                 )
             )
         return files
+
+    def listed(self, prefix: str, since: datetime) -> Sequence[ListedFile]:
+        container = f"{self._container}/"
+        if not prefix.startswith(container) and not container.startswith(prefix):
+            return ()
+        folder, _, beginning = prefix.removeprefix(container if prefix.startswith(container) else prefix).rpartition(
+            "/"
+        )
+        if ".." in folder.split("/"):
+            raise Refused(f"{prefix} leads out of the landing area")
+        filesystem, root = self._storage.filesystem(self._root)
+        root = root.rstrip("/")
+        with reachable(prefix):
+            found = filesystem.find(f"{root}/{folder}".rstrip("/"), detail=True, prefix=beginning)
+        if not isinstance(found, dict):  # adlfs answers so
+            raise Refused(f"{container}{folder} is a file and a folder: rename the file, then the folder is listed")
+        files = []
+        for path, info in found.items():
+            name = str(path).removeprefix(f"{root}/")
+            if not f"{container}{name}".startswith(prefix) or info.get("islink") or _written(info) < since:
+                continue
+            try:
+                etag = etag_of(info)
+            except FileNotFoundError:  # it was taken away just now
+                continue
+            files.append(
+                ListedFile(
+                    file=container + name,
+                    url=self._url + quote(name),
+                    etag=etag,
+                    size=info["size"],
+                    at=_written(info),
+                )
+            )
+        return sorted(files, key=lambda one: (one.at, one.file))
 
     def manifest(self, url: str, etag: str) -> Sequence[str] | None:
         with self.fetch(url, etag, LARGEST) as file:

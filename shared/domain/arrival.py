@@ -13,13 +13,19 @@ COMPLETE = {"", "PutBlob", "PutBlockList", "CopyBlob", "FlushWithClose", "SftpCo
 is committed. "" is somebody who does not say.
 """
 
+SWEEP = "sweep"
+"""Who found it, where no event came and nobody looked."""
+
 _UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".crc", ".filepart", ".crdownload", "._copying_", "~")
 _MARKERS = ("_success", "_started", "_committed", "_metadata", "_common_metadata")
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlobCreated:
-    """A blob that was written. `file` is container/path, from the URL; `size` in bytes; `api` is who wrote it."""
+    """A blob that was written. `file` is container/path, from the URL; `size` in bytes; `api` is who wrote it.
+
+    `found_by` is who found it where no event said so, "" where one did, and `reason` why a person looked for it.
+    """
 
     event_id: str
     url: str
@@ -27,6 +33,8 @@ class BlobCreated:
     etag: str
     size: int
     api: str
+    found_by: str = ""
+    reason: str = ""
 
 
 class Drop(StrEnum):

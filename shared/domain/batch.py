@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
 MOST_FILES = 1000
@@ -25,6 +26,13 @@ class LandedFile:
             etag="0x8DC",
             size=1_250_000,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedFile(LandedFile):
+    """A file as a listing of the landing area shows it: with when it was written last."""
+
+    at: datetime
 
 
 def landed_of(use_case: str) -> str:

@@ -54,13 +54,17 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True)
 class DataArrived(Fact):
-    """A file landed and a use case owns it. `file` is container/path; `size` in bytes."""
+    """A file landed and a use case owns it. `file` is container/path; `size` in bytes. `found_by` is who found it where
+    no event said so (`sweep`, or a person), and `reason` why that person looked.
+    """
 
     use_case: str
     file: str
     url: str
     etag: str
     size: int
+    found_by: str = ""
+    reason: str = ""
 
     @property
     def subjects(self) -> tuple[str, ...]:

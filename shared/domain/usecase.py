@@ -1,6 +1,7 @@
 """A use case as the core sees it: one machine-learning application, its data, training, gate and scoring."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +21,9 @@ from shared.errors import UnknownUseCase
 
 LARGEST = 10 << 30
 """Bytes of the largest file that is read, where the use case says nothing."""
+
+LOOK_BACK = timedelta(days=2)
+"""How far back the sweep looks for what no event told of, where the use case says nothing."""
 
 
 class QuarantineKind(StrEnum):
@@ -58,6 +62,8 @@ class DataSpec:
     file; or all in a folder, when the file `ends_with` lands there; or what the file `manifest` there names; or what
     lands until nothing did for `quiet`. What is too large for here is checked by the `check_job` ("": by nobody).
     `again` says what becomes of a file that landed before.
+    lands until nothing did for `quiet`. What is too large for here is checked by the `check_job` ("": by nobody). The
+    sweep looks for what landed within `look_back` and no event told of; for nothing, where that is zero.
     """
 
     arrives: str
@@ -80,6 +86,7 @@ class DataSpec:
     manifest: str = ""
     quiet: timedelta | None = None
     again: LandedAgain = LandedAgain.WARN
+    look_back: timedelta = LOOK_BACK
 
     @property
     def fingerprint(self) -> str:
@@ -106,6 +113,12 @@ class DataSpec:
         """The pattern of what has landed when a batch is whole."""
         folder, name = self.arrives.rpartition("/")[0], self.ends_with or self.manifest
         return f"{folder}/{name}" if name else self.arrives
+
+    @property
+    def prefix(self) -> str:
+        """What the names of all that lands for it begin with."""
+        literal = re.split(r"[*?[]", self.arrives)[0]
+        return literal if self.announced_by == self.arrives else literal[: literal.rfind("/") + 1]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,7 +37,11 @@ def accept_arrival(
         url=blob.url,
         etag=blob.etag,
         size=blob.size,
+        found_by=blob.found_by,
+        reason=blob.reason,
     )
+    if use_case.data.every and blob.found_by:  # noted first: who records it and dies is asked by no event again
+        _note(arrived, journals)
     (first,) = ledger.record([arrived])
     if use_case.data.every:
         known = arrived if first else story.last(ledger.story(arrived.story), DataArrived) or arrived

@@ -17,14 +17,15 @@ from shared.ports import Ledger
 _BACK = 20
 """So many batches back one looks for what was in them. Older files were in older ones: they are noted as they land."""
 
-_NOTED, _MOST_NOTED = 2 * MOST_FILES, 20 * MOST_FILES
+NOTED, _MOST_NOTED = 2 * MOST_FILES, 20 * MOST_FILES
 """So many files are looked at, and where all of them may still wait, so many."""
 
 
 def note_landed(blob: BlobCreated, use_case: UseCase, *, journals: Journals, now: datetime) -> bool:
     """Note the file once, however often its event comes; was it the first time?"""
     name = identity.story_of_arrival(blob.file, blob.etag)
-    once = Entry(scope=f"{landed_of(use_case.name)}/{name}", number=0, story=name, at=now)
+    found = f"{blob.found_by}\n{blob.reason}" if blob.found_by else ""
+    once = Entry(scope=f"{landed_of(use_case.name)}/{name}", number=0, story=name, at=now, text=found)
     first = journals.note(once)
     at = now if first else journals.noted(once.scope, 1)[0].at
     journals.note(
@@ -60,8 +61,8 @@ def _waiting(use_case: UseCase, *, ledger: Ledger, journals: Journals) -> tuple[
     """The files that are in no batch yet, the oldest first, each as it was written last; and when the last landed."""
     batches = journals.noted(batches_of(use_case.name), _BACK)
     since = batches[-1].number if len(batches) == _BACK else 0
-    noted = journals.noted(landed_of(use_case.name), _NOTED)
-    if len(noted) == _NOTED and noted[-1].number > since:
+    noted = journals.noted(landed_of(use_case.name), NOTED)
+    if len(noted) == NOTED and noted[-1].number > since:
         noted = journals.noted(landed_of(use_case.name), _MOST_NOTED)
     taken = {
         (one.file, one.etag)
@@ -69,7 +70,7 @@ def _waiting(use_case: UseCase, *, ledger: Ledger, journals: Journals) -> tuple[
         for fact in stories.of_kind(ledger.story(entry.story), BatchAssembled)
         for one in fact.files
     }
-    landed = newest_of_each(_landed(entry) for entry in reversed(noted) if entry.number > since)
+    landed = newest_of_each(landed_in(entry) for entry in reversed(noted) if entry.number > since)
     waiting = [one for one in landed if (one.file, one.etag) not in taken]
     return waiting, noted[0].at if noted else datetime.min.replace(tzinfo=UTC)
 
@@ -79,6 +80,8 @@ def _begin(
 ) -> CheckBatch:
     first = files[0]
     story = identity.story_of_arrival(first.file, first.etag)
+    once = journals.noted(f"{landed_of(use_case.name)}/{story}", 1)
+    found_by, _, reason = once[0].text.partition("\n") if once else ("", "", "")
     arrived = DataArrived(
         story=story,
         at=now,
@@ -87,6 +90,8 @@ def _begin(
         url=first.url,
         etag=first.etag,
         size=sum(one.size for one in files),
+        found_by=found_by,
+        reason=reason,
     )
     ledger.record([arrived, BatchAssembled(story=story, at=now, files=tuple(files))])
     known = stories.last(ledger.story(story), DataArrived) or arrived
@@ -95,7 +100,8 @@ def _begin(
     return stories.check_of(known)
 
 
-def _landed(entry: Entry) -> LandedFile:
+def landed_in(entry: Entry) -> LandedFile:
+    """The file that the entry notes."""
     size, etag, rest = entry.text.split(" ", 2)
     file, _, url = rest.rpartition(" ")  # a URL has no blank
     return LandedFile(file=file, url=url, etag=etag, size=int(size))

@@ -20,6 +20,7 @@ from shared.steps.decision import Decision
 from shared.steps.due_scorings import DueScorings, is_open, under_way
 from shared.steps.enforce_slot import contest_of, is_told
 from shared.steps.live_metrics import LiveMetrics
+from shared.steps.lost_arrivals import LostArrivals
 from shared.steps.telling import QUIET, Telling
 from shared.steps.watch_arrivals import end_unknown, watch_arrivals
 
@@ -35,6 +36,7 @@ def reconcile(
     parking: Parking,
     registry: Registry,
     journals: Journals,
+    lost: LostArrivals,
     live: LiveMetrics,
     due: DueScorings,
     clock: Clock,
@@ -42,11 +44,11 @@ def reconcile(
     telling: Telling = QUIET,
 ) -> Decision:
     """Send what carries on each story that was idle for `after`, each version nobody decided, each slot that moved;
-    record where data is missing, or live metrics are bad.
+    have arrive what no event told of; record where data is missing, or live metrics are bad.
 
-    Every sweep has its time in its message ids, so that the broker does not take it for the one before. A registry
-    that does not answer, or refuses, keeps nothing else from being swept. What waits in the parked list is not sent
-    again: it would be parked again, at every sweep.
+    Every sweep has its time in its message ids, so that the broker does not take it for the one before. A registry or a
+    landing area that does not answer, or refuses, keeps nothing else from being swept. What waits in the parked list is
+    not sent again: it would be parked again, at every sweep.
     """
     now = clock.now()
     cause = f"sweep-{now:%Y%m%dT%H%M%S}"
@@ -70,6 +72,15 @@ def reconcile(
             (parts if identity.is_shard(story_id) else send).extend(carry_on)
     send += _turn(parts, now)
     live.end_withheld(withheld)
+    trouble = ""
+    for use_case in use_cases.all:
+        try:
+            found = lost.find(use_case)
+        except (Transient, Poison) as error:
+            trouble += f"; the landing area of {use_case.name} was not listed: {error}"
+        else:
+            send += [command for one in found for command in one.send]
+            trouble += f"; {len(found)} files of {use_case.name} found that no event told of" if found else ""
     for use_case in use_cases.all:
         send += live.look(use_case)
         send += close_batches(use_case, ledger=ledger, journals=journals, now=now)
@@ -79,7 +90,7 @@ def reconcile(
         for each in use_cases.all
     )
     end_unknown(silences, {each.name for each in use_cases.all}, ledger=ledger, now=now, telling=telling)
-    trouble = f"; data is missing, {missing} periods more" if missing else ""
+    trouble += f"; data is missing, {missing} periods more" if missing else ""
     for use_case in (each for each in use_cases.all if each.training.model):
         try:
             send += _registry(use_case, ledger=ledger, approvals=approvals, registry=registry, cause=cause, now=now)

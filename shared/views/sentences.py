@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import singledispatch
 
 from shared.domain import facts as f
+from shared.domain.arrival import SWEEP
 from shared.domain.quality import CheckStep
 from shared.domain.verdicts import RunResult, Severity, Verdict
 from shared.views.text import span, utc
@@ -21,7 +22,9 @@ def sentence(fact: f.Fact) -> str:
 
 @sentence.register
 def _arrived(fact: f.DataArrived) -> str:
-    return f"{fact.file} arrived, {size(fact.size)}"
+    finder = "the sweep" if fact.found_by == SWEEP else fact.found_by
+    found = f"; no event told of it: found by {finder}" if finder else ""
+    return f"{fact.file} arrived, {size(fact.size)}{found}{f': {fact.reason}' if fact.reason else ''}"
 
 
 @sentence.register

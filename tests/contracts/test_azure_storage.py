@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,11 +20,16 @@ from shared.adapters.job_reads import LandedJobReads
 from shared.adapters.lake_check_runs import LakeCheckRuns
 from shared.adapters.lake_documents import LakeDocuments
 from shared.adapters.storage import Storage
+from shared.domain import identity
 from shared.domain.batch import LandedFile
+from shared.domain.facts import DataCommitted
+from shared.domain.lost import SETTLED
 from shared.domain.usecase import LARGEST, DataSpec
 from shared.errors import Refused, Unreachable
 from shared.handover import Written
 from tests.contracts.azurite import ACCOUNT, KEY, azurite_blobs
+from tests.ports import LANDING_URL
+from tests.world import BATCH, USE_CASE, World
 
 URL = f"https://{ACCOUNT}.blob.core.windows.net/landing"
 LANDING, LAKE = (f"abfss://{container}@{ACCOUNT}.dfs.core.windows.net" for container in ("landing", "lake"))
@@ -150,6 +157,44 @@ def test_a_batch_of_several_blobs_is_fetched_each_at_its_etag(storage: Storage) 
     land(storage, "batch/1.csv", CSV + b"LGA,4,N4\n")
     with landing.fetch_all(found, LARGEST, without_changed=False) as folder:
         assert folder is None
+
+
+def test_blobs_are_listed_with_the_etag_that_their_events_carry(storage: Storage) -> None:
+    """Event Grid has it without quotes, as the properties of a blob and a listing may not."""
+    landing, since = FsspecLanding(URL, LANDING, storage), datetime.now(UTC) - timedelta(minutes=1)
+    names = ["listed/2013-02.csv", "listed/deep/ä b+c.csv", "listed/2012.csv", "listed2/x.csv"]
+    etags = {f"landing/{name}": land(storage, name) for name in names}
+    found = landing.listed("landing/listed/", since)
+    assert {one.file: one.etag for one in found} == {f"landing/{name}": etags[f"landing/{name}"] for name in names[:3]}
+    assert [one.at for one in found] == sorted(one.at for one in found)
+    assert {one.size for one in found} == {len(CSV)}
+    assert [one.file for one in landing.listed("landing/listed/2013-", since)] == ["landing/listed/2013-02.csv"]
+    assert landing.listed("landing/listed/2013-", datetime.now(UTC) + timedelta(minutes=1)) == []
+    assert landing.listed("landing/nowhere/", since) == []
+    assert {one.file for one in landing.listed("", since)} >= set(etags)
+    for one in found:
+        with landing.fetch(one.url, one.etag, LARGEST) as file:
+            assert file is not None
+
+
+def test_a_blob_whose_event_was_lost_is_found_by_the_sweep_and_the_event_is_known_then(storage: Storage) -> None:
+    etag = land(storage, "lost/2013-01.csv", BATCH.encode())
+    world = World()
+    world.landing = FsspecLanding(LANDING_URL, LANDING, storage)  # type: ignore[assignment]  # blobs, not memory
+    world.wire(replace(USE_CASE, data=replace(USE_CASE.data, arrives="landing/lost/*.csv")))
+    story = identity.story_of_arrival("landing/lost/2013-01.csv", etag)
+    for after, found in ((timedelta(), False), (2 * SETTLED, True)):
+        world.clock.advance(datetime.now(UTC) - world.clock.now() + after)
+        world.sluice.sweep()
+        assert bool(world.story(story)) is found
+    world.collect()
+    world.run()
+    assert world.last(story, DataCommitted).rows == 3
+    facts = world.keys(story)
+    world.announce("lost/2013-01.csv", f"{LANDING_URL}/lost/2013-01.csv", etag, len(BATCH))
+    world.run()
+    assert [head.story for head in world.ledger.recent(10)] == [story]
+    assert (world.keys(story), world.quality.checks) == (facts, 1)
 
 
 def test_a_commit_of_somebodys_table_is_fetched(storage: Storage) -> None:

@@ -620,3 +620,20 @@ def test_fingerprint_of_a_check_changes_with_all_that_it_depends_on(changed: dic
     spec = DataSpec(arrives="landing/*.csv", expectations="", table="silver/t", partition_by="", columns={})
     assert replace(spec, **changed).fingerprint != spec.fingerprint
     assert replace(spec, table="silver/u", partition_by="x", largest=1).fingerprint == spec.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("given", "days"),
+    [("", 2), ("off", 0), ("'off'", 0), ("0", 0), ("'0'", 0), ("no", 0), ("1 day", 1), ("2 weeks", 14)],
+)
+def test_how_far_back_the_sweep_looks(folder: Path, given: str, days: int) -> None:
+    if given:
+        change(folder / "usecase.yml", "  null_values:", f"  look_back: {given}\n  null_values:")
+    assert usecase.load_one(folder).data.look_back == timedelta(days=days)
+
+
+@pytest.mark.parametrize("given", ["2", "30d", "-1 day", "0 days", "yes", "[]", "1.0", "null"])
+def test_how_far_back_the_sweep_looks_is_a_duration(folder: Path, given: str) -> None:
+    change(folder / "usecase.yml", "  null_values:", f"  look_back: {given}\n  null_values:")
+    (fault,) = faults(folder)
+    assert "data.look_back: " in fault
