@@ -1,17 +1,18 @@
-"""The command line about data: quarantine, quality, report."""
+"""The command line about data: check, quarantine, quality, report."""
 
 import argparse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ops import quality, quarantine
+from ops import quality, quarantine, trying
 
 type Command = Callable[..., argparse.ArgumentParser]
 
 
 def add_data_commands(commands: Any, command: Command) -> None:
     """Add them to the others."""
+    _of_files(commands, command)
     parent = commands.add_parser(
         "quarantine", help="work on data that failed its check", description="Work on data that failed its check."
     )
@@ -65,3 +66,23 @@ def add_data_commands(commands: Any, command: Command) -> None:
     report.add_argument("--data-docs", action="store_true", help="Great Expectations' own page instead of ours")
     report.add_argument("--output", type=Path, metavar="FILE", help="default: report-STORY.html in this folder")
     report.set_defaults(run=quality.report)
+
+
+def _of_files(commands: Any, command: Command) -> None:
+    """What needs no stack."""
+    of_data = commands.add_parser(
+        "data", help="try a suite on data", description="Try a suite on data; nothing is written to ledger or lake."
+    ).add_subparsers(dest="of_data", metavar="COMMAND", required=True)
+    check = command(
+        of_data,
+        "check",
+        description="check a local file as it would be checked when it lands; it needs the use case's folder alone",
+        well="0 it would be committed: passed or warned; 1 it would not, or not all of it",
+    )
+    check.add_argument("use_case", metavar="USE_CASE", help="its name, or its folder")
+    check.add_argument(
+        "file", type=Path, metavar="FILE", help="a file as it would land, or a folder of a batch's files"
+    )
+    check.add_argument("--suite", type=Path, metavar="FILE", help="another suite than the use case's")
+    check.add_argument("--report", type=Path, metavar="FILE", help="also write the report, a page that stands alone")
+    check.set_defaults(run=trying.check)
