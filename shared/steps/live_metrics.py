@@ -7,8 +7,16 @@ from dataclasses import dataclass
 
 from shared.domain import identity
 from shared.domain import story as stories
-from shared.domain.commands import Command, StartTraining
-from shared.domain.facts import DataCommitted, Fact, LiveMetricsBad, Parked, TrainingSkipped, TrainingStarted
+from shared.domain.commands import Command, StartTraining, UpdateEndpoint
+from shared.domain.facts import (
+    CanaryStarted,
+    DataCommitted,
+    Fact,
+    LiveMetricsBad,
+    Parked,
+    TrainingSkipped,
+    TrainingStarted,
+)
 from shared.domain.live_metrics import LiveMetric, LiveSpec, values_of
 from shared.domain.profile import versions_of
 from shared.domain.usecase import UseCase, UseCases
@@ -17,7 +25,7 @@ from shared.notes import Entry, Journals
 from shared.ports import Approval, Approvals, Clock, Ledger
 from shared.steps.decision import Decision
 from shared.steps.live_rollback import ask_back, end_withheld
-from shared.steps.live_values import live_spec, live_values
+from shared.steps.live_values import live_spec, live_values, values_in_production
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +56,8 @@ class LiveMetrics:
             )
             for one in reports
         )
-        send = [command for name in watching for command in self.look(self.use_cases.named(name))]
+        use_cases = [self.use_cases.named(name) for name in watching]
+        send = [command for one in use_cases for command in (*self.look(one), *self._look_at_canary(one, reports))]
         asked = f", and ask for {', '.join(f'{one.kind} in {one.story}' for one in send)}" if send else ""
         return Decision(summary=f"{first} of {len(reports)} live metrics are new{asked}", send=tuple(send))
 
@@ -84,6 +93,23 @@ class LiveMetrics:
             return train
         back = ask_back(use_case, live, approval, ledger=self.ledger, journals=self.journals, clock=self.clock)
         return back or train
+
+    def _look_at_canary(self, use_case: UseCase, reports: Sequence[LiveMetric]) -> Sequence[UpdateEndpoint]:
+        """While a canary runs whose metrics are bad, its endpoint is looked at now, and not only at the next sweep."""
+        live, serving = live_spec(use_case), use_case.serving
+        approval = self.approvals.approved(use_case.training.model, use_case.gate.slot)
+        if live is None or serving is None or serving.canary is None or approval is None:
+            return ()
+        told = self.ledger.story(approval.story)
+        asked = stories.endpoint_to_come(told) if stories.last(told, CanaryStarted) else None
+        if asked is None or not live.is_bad(values_in_production(use_case, approval, self.journals)):
+            return ()
+        cause = f"live-{max(one.number for one in reports)}"
+        return (
+            UpdateEndpoint(
+                story=asked.story, cause=cause, use_case=use_case.name, model=asked.model, version=asked.version
+            ),
+        )
 
     def end_withheld(self, withheld: Sequence[Sequence[Fact]]) -> None:
         """End the stories of rollbacks that could not be, of versions that are not in production any more."""

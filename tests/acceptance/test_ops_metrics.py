@@ -76,6 +76,35 @@ def test_reported_values_are_shown_and_too_many_bad_ones_ask_for_a_training(oper
     )
 
 
+def test_bad_ones_ask_for_the_version_before(operator: Operator, broker: str, tmp_path: Path) -> None:
+    file = tmp_path / "usecases/flight_delays/usecase.yml"
+    file.write_text(file.read_text().replace("of: 3 }", "of: 3, then: rollback }"))
+    promoted = replace(f.VersionPromoted.example(), story=STORY, version="2", previous="1")
+    operator.ledger.record([replace(f.VersionRegistered.example(), story=STORY, version="2"), promoted])
+    now = operator.ledger.approved(MODEL, "champion")
+    there = operator.ledger.approve(
+        Approval(model=MODEL, slot="champion", version="2", story=STORY, at=AT), replaces=now
+    )
+    assert "put the version before back" in operator("metrics", "show", MODEL, code=0)
+    for at in ("2026-01-30T03:00Z", "2026-01-31T04:00Z"):  # one is of before
+        told = operator.json("metrics", "report", f"{MODEL}@2", "rmse", "25", "--at", at, code=0)
+        assert (told["shown"]["is_bad"], told["shown"]["stories"]) == (False, [])
+    story = identity.story_of_live_rollback(MODEL, "champion", there.etag)
+    told = operator.json("metrics", "report", f"{MODEL}@2", "rmse", "24", "--at", "2026-01-31T05:00Z", code=0)
+    assert (told["shown"]["then"], told["shown"]["is_bad"], told["shown"]["stories"]) == ("rollback", True, [story])
+    queue = "registry-events"
+    with ServiceBusClient.from_connection_string(broker) as client, client.get_queue_receiver(queue) as receiver:
+        sent = [json.loads(b"".join(one.body)) for one in receiver.peek_messages(max_message_count=100)]
+    assert [(one["story"], one["version"], one["who"]) for one in sent] == [(story, "1", "live-metrics")]
+    assert "2 of the last 2 values of rmse are not at most 20: 24, 25 (too many are 2 of 3); version 1 is to be" in (
+        operator("story", story, code=1)
+    )
+    withheld = replace(f.RollbackWithheld.example(), story=story, version="2", reason="version 1 lacks model.pkl")
+    operator.ledger.record([withheld])
+    said = operator("status", code=1)
+    assert "version 2 of flight_delays is bad in production, and nothing was put back" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
