@@ -137,7 +137,7 @@ class Settings(BaseSettings):
     event_grid_topic: str = Field(
         default="",
         alias="EVENT_GRID_TOPIC",
-        description="endpoint of the Event Grid topic where decisions are published; empty: nowhere",
+        description="endpoint of the Event Grid topic where others hear of decisions and of data; empty: nowhere",
     )
     event_grid_topic_key: SecretStr = Field(
         default=SecretStr(""),

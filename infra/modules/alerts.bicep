@@ -1,5 +1,6 @@
-// What somebody has to hear of: messages and events given up, batches that failed their check or drifted, rows kept apart,
-// data that does not come, models that failed their gate, and silence. Each finds the app's own log lines, which a test holds to the code.
+// What somebody has to hear of: messages and events given up, batches that failed their check or drifted, rows kept
+// apart, data that does not come, models that failed their gate, and silence. Each query finds the app's own log lines,
+// which a test holds to the code.
 param name string
 param location string
 param tags object

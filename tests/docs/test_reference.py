@@ -4,15 +4,18 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import TypeIs, get_args
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from local.__main__ import _parser
 from local.home import PROJECT
 from shared import gate_file, usecase
 from shared.domain import announcing, facts
+from shared.domain.arrival import Drop
 from shared.domain.claimed import CLAIMED
 from shared.domain.policy import Condition
 from shared.settings import Settings
@@ -35,7 +38,14 @@ def lines_with(page: str, name: str) -> list[str]:
 def test_setting_is_there_with_its_default_and_meaning(field: object) -> None:
     (line,) = lines_with("settings.md", str(field.alias))[:1]  # type: ignore[attr-defined]  # pydantic's FieldInfo
     assert str(field.description) in line  # type: ignore[attr-defined]  # as above
-    assert ("| needed |" in line) == field.is_required()  # type: ignore[attr-defined]  # as above
+    default = "needed" if field.is_required() else _written(field.default)  # type: ignore[attr-defined]  # as above
+    assert line.split(" | ")[1] == default
+
+
+def _written(default: object) -> str:
+    """A default as the reference writes it."""
+    text = default.get_secret_value() if isinstance(default, SecretStr) else default
+    return f"`{str(text).lower() if isinstance(text, bool) else text}`" if text != "" else "empty"
 
 
 def kinds(base: type[facts.Fact] = facts.Fact) -> Iterator[type[facts.Fact]]:
@@ -66,6 +76,9 @@ def test_functions_are_there() -> None:
     parks = [f"park_{name.replace('-', '_')}" for name in queues]
     assert len(names) > 10
     assert [name for name in [*names, *queues, *parks] if not lines_with("functions.md", name)] == []
+    readme = (PROJECT / "README.md").read_text().partition("## The functions")[2].partition("\n## ")[0]
+    patterns = re.findall(r"`([\w*]+)`", readme)
+    assert [name for name in [*names, *parks] if not any(fnmatch(name, pattern) for pattern in patterns)] == []
     routes = [route for text in sources for route in re.findall(r'route="([\w/-]+)"', text)]
     pages = (REFERENCE / "functions.md").read_text() + (REFERENCE / "ops.md").read_text()
     assert [route for route in routes if f"/api/{route}" not in pages] == []
@@ -107,6 +120,27 @@ def test_fields_of_a_use_case_are_there() -> None:
 
     wanted = [*named(usecase._UseCaseFile), *named(gate_file.RuleFile)]
     assert [name for name in wanted if f"`{name}`" not in text] == []
+
+
+def test_what_is_needed_of_a_use_case_is_said() -> None:
+    def needed(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+        for name, field in model.model_fields.items():
+            where = f"{prefix}{field.alias or name}"
+            inner = next((one for one in (field.annotation, *get_args(field.annotation)) if is_section(one)), None)
+            if inner is not None:
+                yield from needed(inner, f"{where}.")
+            elif field.is_required():
+                yield where
+
+    def is_section(one: object) -> TypeIs[type[BaseModel]]:
+        return isinstance(one, type) and issubclass(one, BaseModel)
+
+    said = (REFERENCE / "use-case.md").read_text().partition("Needed are ")[2].partition(". All else")[0]
+    assert set(re.findall(r"`([\w.]+)`", said)) == set(needed(usecase._UseCaseFile))
+
+
+def test_reasons_why_something_is_no_arrival_are_there() -> None:
+    assert [reason for reason in Drop if not lines_with("functions.md", reason)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))

@@ -124,7 +124,7 @@ def test_damaged_batch_is_quarantined(invoke: Invoke, settings: Settings, ledger
     )
     assert outcome.succeeded, outcome.error
     told = ledger.story(story)
-    assert [fact.kind for fact in told] == ["DataArrived", "BatchChecked", "DataQuarantined"]
+    assert [fact.kind for fact in told] == ["DataArrived", "BatchChecked", "AnnouncementDue", "DataQuarantined"]
     assert isinstance(told[-1], f.DataQuarantined)
     assert any("distance" in reason for reason in told[-1].reasons)
 
