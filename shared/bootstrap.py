@@ -52,6 +52,7 @@ from shared.steps.accept_arrival import accept_arrival
 from shared.steps.announce_decision import announce_decision
 from shared.steps.approval import decide_approval
 from shared.steps.ask_scoring import AskScoring
+from shared.steps.ask_training import AskTraining
 from shared.steps.batch_ports import BatchPorts
 from shared.steps.check_batch import check_batch
 from shared.steps.due_scorings import DueScorings
@@ -268,6 +269,9 @@ def wire(
             plan_rollback, use_cases=use_cases, ledger=ledger, approvals=approvals, artefacts=artefacts
         ),
         ask_scoring=ask_scoring,
+        ask_training=AskTraining(
+            use_cases=use_cases, ledger=ledger, approvals=approvals, journals=journals, clock=clock
+        ),
         live_metrics=live_metrics,
         decide_approval=partial(decide_approval, ledger=ledger, clock=clock),
         release_quarantined=partial(release, ledger=ledger, clock=clock),

@@ -447,6 +447,67 @@ class LiveMetricsBad(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainingRequested(Fact):
+    """A person asked for a training on the newest version of silver, which the story `data_story` committed. It has a
+    story of its own. `number` counts how often that was asked of this version; `past_cool_down`: whatever the cool-down
+    says; `repeats` are the stories whose training on it or an earlier version failed.
+    """
+
+    use_case: str
+    table: str
+    delta_version: int
+    data_story: str
+    number: int
+    who: str
+    reason: str
+    past_cool_down: bool = False
+    repeats: tuple[str, ...] = ()
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return (f"{self.use_case}/training",)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            use_case="flight_delays",
+            table="silver/flight_delays",
+            delta_version=1,
+            data_story="fedcba9876543210",
+            number=1,
+            who="ada@laptop",
+            reason="features.py was mended",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRepeated(Fact):
+    """The training of this story failed, and one that a person asked for began, on the same data or more, in the story
+    `continues`.
+    """
+
+    who: str
+    reason: str
+    continues: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.continues)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            who="ada@laptop",
+            reason="features.py was mended",
+            continues="fedcba9876543210",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingSkipped(Fact):
     """No training follows: the retrain policy lets none, or the use case has no training job. `reason` is no-drift,
     no-bad-metrics, same-data, cool-down, at-once, budget or no-job.
@@ -1486,9 +1547,11 @@ KINDS: dict[str, type[Fact]] = {
         DataMissing,
         DataResumed,
         LiveMetricsBad,
+        TrainingRequested,
         TrainingSkipped,
         TrainingStarted,
         TrainingFinished,
+        TrainingRepeated,
         VersionRegistered,
         VersionJudged,
         ApprovalRequested,

@@ -43,6 +43,11 @@ def story_of_live_metrics(model: str, version: str, delta_version: int, metric: 
     return _digest("live-metrics", model, version, str(delta_version), metric)[:16]
 
 
+def story_of_training(use_case: str, table: str, delta_version: int, number: int) -> str:
+    """The story of a training that a person asked for: the so many-th of that version."""
+    return _digest("training", use_case, table, str(delta_version), str(number))[:16]
+
+
 def story_of_scoring(model: str, version: str, asked_at: str) -> str:
     """The story of a scoring that a person asked for."""
     return _digest("scoring", model, version, asked_at)[:16]

@@ -11,7 +11,8 @@ from shared.domain.verdicts import RunResult, Verdict
 
 _BEGIN_WITH_A_VERSION = (f.VersionRolledBack, f.ScoringRequested)
 _HasScored = f.VersionPromoted | f.VersionRolledBack | f.ScoringRequested
-_TrainedOn = f.DataCommitted | f.LiveMetricsBad
+_AsksToTrain = f.LiveMetricsBad | f.TrainingRequested
+_TrainedOn = f.DataCommitted | _AsksToTrain
 _OfGeneration = f.BatchChecked | f.TrainingStarted | f.TrainingFinished
 
 MAX_GENERATIONS = 3
@@ -54,7 +55,7 @@ def _is_done(story: Sequence[f.Fact]) -> bool:
         return decided or finished.result is not RunResult.SUCCEEDED  # succeeded: its version is still to come
     if last(story, f.TrainingSkipped) and not last(story, f.TrainingStarted):
         return True
-    if last(story, f.LiveMetricsBad):  # its training is still to come
+    if asks_to_train(story):  # its training is still to come
         return False
     over = last(story, f.DataQuarantined) or last(story, f.DataSuperseded)
     return not last(story, f.DataCommitted) and bool(over or not last(story, f.DataArrived))
@@ -96,7 +97,7 @@ def use_case_of(story: Sequence[f.Fact]) -> str:
     else "".
     """
     arrived = last(story, f.DataArrived) or last(story, f.VersionRolledBack) or last(story, f.ScoringRequested)
-    other = last(story, f.LiveMetricsBad) or last(story, f.DataMissing) or last(story, f.ScoringPlanned)
+    other = asks_to_train(story) or last(story, f.DataMissing) or last(story, f.ScoringPlanned)
     return arrived.use_case if arrived else other.use_case if other else ""
 
 
@@ -133,12 +134,17 @@ def _next(story: Sequence[f.Fact], use_case: str, cause: str) -> Iterator[Comman
 
 
 def trained_on(story: Sequence[f.Fact]) -> _TrainedOn | None:
-    """What names the version of silver that a training of the story reads: its commit, or bad live metrics."""
-    return last(story, f.DataCommitted) or last(story, f.LiveMetricsBad)
+    """What names the version of silver that a training of the story reads: its commit, or what asks to train."""
+    return last(story, f.DataCommitted) or asks_to_train(story)
+
+
+def asks_to_train(story: Sequence[f.Fact]) -> _AsksToTrain | None:
+    """What asks for a training on the data of another story, if anything does: bad live metrics, or a person."""
+    return last(story, f.LiveMetricsBad) or last(story, f.TrainingRequested)
 
 
 def train_on(data: _TrainedOn, use_case: str, *, cause: str = "") -> StartTraining:
-    """The command that follows a commit, or bad live metrics."""
+    """The command that follows a commit, bad live metrics, or a person's asking."""
     return StartTraining(
         story=data.story,
         cause=cause,
@@ -223,7 +229,7 @@ def needs_attention(story: Sequence[f.Fact]) -> str:
     """
     reasons = [f"{one.queue}: {one.reason}" for one in of_kind(story, f.Parked)]
     started, finished = newest(story, f.TrainingStarted), newest(story, f.TrainingFinished)
-    runs_again = started and finished and started.generation > finished.generation
+    runs_again = (started and finished and started.generation > finished.generation) or last(story, f.TrainingRepeated)
     if finished and finished.final and finished.result is not RunResult.SUCCEEDED and not runs_again:
         reasons.append(f"training {finished.result}: {finished.message}")
     reasons += [

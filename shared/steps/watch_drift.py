@@ -7,7 +7,7 @@ from pathlib import Path
 from shared.domain import story as stories
 from shared.domain.commands import CheckBatch
 from shared.domain.drift import Against, compare, outcome
-from shared.domain.facts import BatchChecked, DataCommitted, DriftMeasured, LiveMetricsBad, VersionRegistered
+from shared.domain.facts import BatchChecked, DataCommitted, DriftMeasured, VersionRegistered
 from shared.domain.identity import model_at
 from shared.domain.profile import Profile, name_of, versions_of
 from shared.domain.usecase import UseCase
@@ -88,8 +88,8 @@ def _data_of(approval: Approval, ledger: Ledger) -> Iterator[str]:
     for led in ledger.find(model_at(approval.model, approval.version)):
         told = ledger.story(led)
         made = any(one.version == approval.version for one in stories.of_kind(told, VersionRegistered))
-        bad = stories.last(told, LiveMetricsBad)
-        yield bad.data_story if bad and made else led
+        asked = stories.asks_to_train(told)
+        yield asked.data_story if asked and made else led
 
 
 def baseline_at(story: str, use_case: UseCase, ports: BatchPorts) -> Baseline | None:

@@ -96,6 +96,8 @@ def _remedies(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> Iter
 
 def _is_over(fact: f.Fact, story: Sequence[f.Fact]) -> bool:
     """Was the batch checked again since, or let out unchecked; or the part that failed run again?"""
+    if isinstance(fact, f.TrainingFinished):
+        return stories.last(story, f.TrainingRepeated) is not None
     if isinstance(fact, f.PartFailed):
         return stories.is_cancelled(story, fact) or stories.was_run_again(story, fact)
     later = (f.BatchChecked, f.QuarantineReleased)
@@ -139,12 +141,10 @@ def _of_withheld(fact: f.RevertWithheld) -> Remedy:
 def _advice(fact: f.Fact, story: Sequence[f.Fact]) -> tuple[str, tuple[str, ...]]:
     match fact:
         case f.TrainingFinished():
-            bad = stories.last(story, f.LiveMetricsBad)
-            then = (
-                "it trains again with the next data, while its metrics are bad" if bad else "then land the file again"
-            )
-            command = ("metrics", "show", bad.model) if bad else ()
-            return f"{_read(fact.job_run_id, fact.result)}, mend its cause, {then}", command
+            again = "then train again on what is in silver: landed again, its rows would be there twice"
+            name = stories.use_case_of(story)
+            command = ("train", "run", name, "--because", "TEXT") if name else ()
+            return f"{_read(fact.job_run_id, fact.result)}, mend its cause, {again}", command
         case f.PartFailed(job_run_id=0):
             shard = identity.story_of_plan(fact.story, identity.shard_plan(fact.plan, fact.part))
             return "look at the story of the shard, which names the runs; then `score retry` this one", ("story", shard)

@@ -121,6 +121,19 @@ def _live_metrics_bad(fact: f.LiveMetricsBad) -> str:
 
 
 @sentence.register
+def _training_requested(fact: f.TrainingRequested) -> str:
+    past = ", whatever the cool-down says" if fact.past_cool_down else ""
+    after = f", where that of {_some(fact.repeats, ', ')} failed" if fact.repeats else ""
+    what = f"a training on version {fact.delta_version} of {fact.table}"
+    return f"{fact.who} asked for {what}{past}{after}: {fact.reason}"
+
+
+@sentence.register
+def _training_repeated(fact: f.TrainingRepeated) -> str:
+    return f"what failed is trained on again in story {fact.continues}, as {fact.who} asked: {fact.reason}"
+
+
+@sentence.register
 def _skipped(fact: f.TrainingSkipped) -> str:
     return f"no training, {fact.reason}: {fact.detail}"
 

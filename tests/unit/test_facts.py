@@ -99,6 +99,8 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.RowsQuarantined.example(), {"generation"}),
         (f.TrainingSkipped.example(), set()),
         (f.LiveMetricsBad.example(), set()),
+        (f.TrainingRequested.example(), set()),
+        (f.TrainingRepeated.example(), {"continues"}),
         (f.DataMissing.example(), {"period"}),
         (f.DataResumed.example(), set()),
         (f.QuarantineReleased.example(), {"generation"}),
@@ -141,6 +143,7 @@ def _another(fact: f.Fact, field: str) -> Any:
         (f.SlotRestored.example(), (HISTORY, CONTEST)),
         (f.VersionPromoted.example(), (HISTORY,)),
         (f.LiveMetricsBad.example(), ("flight_delays@1",)),
+        (f.TrainingRequested.example(), ("flight_delays/training",)),
         (f.VersionRolledBack.example(), ("flight_delays@1", HISTORY)),
     ],
 )

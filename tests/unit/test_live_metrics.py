@@ -282,8 +282,8 @@ def test_failed_training_says_what_to_do() -> None:
     world.end_runs(RunResult.FAILED, "it broke")
     world.run()
     (remedy,) = remedies(world.story(begun(world)[0]), [])
-    assert "it trains again with the next data" in remedy.advice
-    assert remedy.command == ("metrics", "show", MODEL)
+    assert "then train again on what is in silver" in remedy.advice
+    assert remedy.command == ("train", "run", USE_CASE.name, "--because", "TEXT")
 
 
 def test_batch_that_is_about_to_be_trained_on_is_waited_for() -> None:
