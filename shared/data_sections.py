@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from shared.domain.live_metrics import LiveSpec
 from shared.domain.retrain import RetrainSpec, When
 from shared.domain.schema import SchemaChange
-from shared.domain.usecase import LARGEST, DataSpec, Format, QuarantineKind
+from shared.domain.usecase import LARGEST, DataSpec, Format, LandedAgain, QuarantineKind
 from shared.yaml_file import Section
 
 Span = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3} (minute|hour|day|week)s?$")]
@@ -60,6 +60,7 @@ class DataSection(Section):
     largest_mb: int = Field(default=LARGEST >> 20, ge=1)
     check_job: str | None = Field(default=None, min_length=1)
     schema_changes: list[SchemaChange] = Field(default_factory=list)
+    again: LandedAgain = LandedAgain.WARN
     expectations: str | None = "expectations.json"
     table: TablePath
     partition_by: str | None = None
@@ -107,6 +108,7 @@ class DataSection(Section):
             largest=self.largest_mb << 20,
             check_job=self.check_job or "",
             schema_changes=frozenset(self.schema_changes),
+            again=self.again,
             expectations=suite,
             table=self.table,
             partition_by=self.partition_by or "",

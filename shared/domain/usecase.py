@@ -38,6 +38,14 @@ class Format(StrEnum):
     DELTA = "delta"
 
 
+class LandedAgain(StrEnum):
+    """What becomes of a file that landed before and is in the table: it is let in, with a warning, or kept apart."""
+
+    APPEND = "append"
+    WARN = "warn"
+    REFUSE = "refuse"
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
     """What lands, how it is read, what it must be like, and where it goes.
@@ -49,6 +57,7 @@ class DataSpec:
     are bad, the whole batch is. `every` says how often data is expected, and `grace` how late it may be. A batch is one
     file; or all in a folder, when the file `ends_with` lands there; or what the file `manifest` there names; or what
     lands until nothing did for `quiet`. What is too large for here is checked by the `check_job` ("": by nobody).
+    `again` says what becomes of a file that landed before.
     """
 
     arrives: str
@@ -70,6 +79,7 @@ class DataSpec:
     ends_with: str = ""
     manifest: str = ""
     quiet: timedelta | None = None
+    again: LandedAgain = LandedAgain.WARN
 
     @property
     def fingerprint(self) -> str:
@@ -82,6 +92,7 @@ class DataSpec:
             "columns": dict(self.columns),
             "null_values": list(self.null_values),
             "schema_changes": sorted(self.schema_changes),
+            "again": self.again,
         }
         return identity.fingerprint(json.dumps(depends_on, sort_keys=True))
 

@@ -1,6 +1,7 @@
 """How the check of a batch ends, whoever looked into it: recorded once, committed, superseded."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from shared.domain import story as stories
@@ -20,10 +21,12 @@ from shared.domain.profile import versions_of
 from shared.domain.quality import CheckReport, result_of
 from shared.domain.quarantine import ENTRIES, location_of
 from shared.domain.usecase import Format, UseCase
+from shared.domain.verdicts import Verdict
 from shared.notes import Entry
 from shared.ports import Commit, Ledger
 from shared.steps.batch_ports import BatchPorts
 from shared.steps.decision import Decision
+from shared.steps.landed_before import landed_before
 
 
 def check_so_far(command: CheckBatch, ledger: Ledger) -> BatchChecked | None:
@@ -39,10 +42,14 @@ def release_of(command: CheckBatch, story: Sequence[Fact]) -> QuarantineReleased
 
 
 def record_check(command: CheckBatch, report: CheckReport, use_case: UseCase, ports: BatchPorts) -> BatchChecked:
-    """What was found, judged once: of two that judge at once, or again after a crash, the first counts.
+    """What was found, judged once: of two that judge at once, or again after a crash, the first counts. That a file of
+    it landed before is part of it.
 
     Great Expectations' own result is kept before it is said that there is one.
     """
+    before = landed_before(command, use_case, ports) if report.verdict is not Verdict.ERROR else None
+    if before:
+        report = replace(report, expectations=(*report.expectations, before))
     if report.document:
         ports.documents.leave(result_of(use_case.name, command.story, command.generation), report.document)
     first = BatchChecked(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from shared.adapters.delta import DeltaLake
 from shared.adapters.delta_quarantine import DeltaQuarantine
 from shared.adapters.failing_rows import RowSorter
 from shared.adapters.great_expectations import GreatExpectations
+from shared.domain.check_run import stopping
 from shared.domain.quality import CheckReport
 from shared.domain.usecase import LARGEST, DataSpec
 from shared.domain.verdicts import Severity, Verdict
@@ -93,6 +95,23 @@ def test_warning_and_what_failed_not_often_enough_make_no_row_bad(tmp_path: Path
     assert found is not None
     assert [row[0] for row in found["bad"]] == ["EWR"]
     assert found["by_row"]
+
+
+def test_that_the_file_landed_before_keeps_the_batch_whole(tmp_path: Path) -> None:
+    spec, file = spec_of(POSITIVE), tmp_path / "batch.csv"
+    file.write_text(CSV)
+    report = QUALITY.check(file, spec)
+    before = replace(
+        report.expectations[0], expectation="landed_before", column="", asked="no file of it landed before", detail="x"
+    )
+    report = replace(report, expectations=(*report.expectations, before))
+    with SORTER.sort_out(file, spec, report) as found:
+        assert found is not None
+        assert not found.by_row
+        told = [row[-1] for row in duckdb.sql(f"FROM '{found.rows}/*.parquet'").fetchall()]
+    assert [len(reasons) for reasons in told] == [1, 1, 1, 2]
+    assert all(before.sentence in reasons for reasons in told)
+    assert [before.sentence] == stopping(report, spec.expectations)[1]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from shared.domain.drift import Measure
 from shared.domain.live_metrics import LiveSpec
 from shared.domain.retrain import RetrainSpec, When
 from shared.domain.schema import SchemaChange
-from shared.domain.usecase import DataSpec, Enforcement, Format, QuarantineKind, SlotKind, UseCases
+from shared.domain.usecase import DataSpec, Enforcement, Format, LandedAgain, QuarantineKind, SlotKind, UseCases
 from shared.domain.verdicts import Severity
 from shared.errors import Misconfigured, UnknownUseCase
 from shared.views.document import use_case_line
@@ -481,6 +481,7 @@ def test_what_no_file_is_written_in_is_refused(folder: Path, line: str, told: st
         ("batch: { ends_with: a/b }", "data.batch.ends_with: "),
         ("format: delta", "say format: delta and arrives: TABLE/_delta_log/*.json"),
         ("schema_changes: [renamed]", "data.schema_changes"),
+        ("again: replace", "data.again"),
     ],
 )
 def test_batch_that_never_is_whole_is_refused(folder: Path, line: str, told: str) -> None:
@@ -560,6 +561,7 @@ def test_without_partitions_parts_are_groups_of_files(folder: Path) -> None:
         {"columns": {"x": "DATE"}},
         {"null_values": ("NA",)},
         {"schema_changes": frozenset({SchemaChange.ADDED})},
+        {"again": LandedAgain.REFUSE},
     ],
 )
 def test_fingerprint_of_a_check_changes_with_all_that_it_depends_on(changed: dict[str, Any]) -> None:
