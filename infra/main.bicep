@@ -218,6 +218,7 @@ module alerts 'modules/alerts.bicep' = {
     email: alertEmail
     namespaceId: serviceBus.outputs.namespaceId
     insightsId: monitoring.outputs.insightsId
+    systemTopicId: events.outputs.systemTopicId
   }
 }
 

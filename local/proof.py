@@ -256,7 +256,7 @@ class Proof:
         for story in told:
             facts = self.ledger.story(story)
             for fact in facts:
-                if isinstance(fact, announcing.TOLD):
+                if announcing.is_told(fact):
                     event = published.get(identity.event_id(story, fact.key), {})
                     said = (event.get("eventType"), event.get("data", {}).get("story"), event.get("times"))
                     self.expect(f"the event of {fact.key}", said, (f"Sluice.{fact.kind}", story, 1))

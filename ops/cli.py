@@ -12,6 +12,7 @@ from ops.metrics_commands import add_metrics_commands
 from ops.output import Output
 from ops.scoring_commands import add_scoring_commands
 from ops.source import NothingFound
+from ops.training_commands import add_training_commands
 from ops.use_case_commands import add_use_case_commands
 from shared.errors import SluiceError
 from shared.views.finding import WHAT_LEADS
@@ -121,6 +122,7 @@ def parser() -> argparse.ArgumentParser:
     _webhooks(commands, command)
     _jobs(commands, command)
     add_data_commands(commands, command)
+    add_training_commands(commands, command)
     add_scoring_commands(commands, command)
     add_metrics_commands(commands, command)
 

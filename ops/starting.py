@@ -39,6 +39,8 @@ class Column:
 def new(options: argparse.Namespace, output: Output) -> int:
     """Write the folder, and check it. Nothing is written where something would be wrong, or is there already."""
     folder: Path = options.into / options.name
+    if bool(options.target) != bool(options.time):
+        raise NothingFound("--target and --time go together: name both, or neither for a use case of data alone")
     if folder.exists():
         raise NothingFound(f"{folder} is there already: give another name, or work on it")
     if not options.file.is_file():
@@ -52,10 +54,13 @@ def new(options: argparse.Namespace, output: Output) -> int:
     except (OSError, Misconfigured):
         shutil.rmtree(folder)
         raise
-    next_steps = (
-        f"wrote {folder}: {', '.join(files)}\n"
+    of_model = (
         f"  {folder}/training.yml takes every column for known when a prediction is made: take out what is not\n"
         f"  gate.yml asks to be better than guessing the mean: have its owner say what is good enough\n"
+    )
+    next_steps = (
+        f"wrote {folder}: {', '.join(files)}\n"
+        f"{of_model if options.target else ''}"
         f"  then: python -m local up, python -m local land {options.file} --to {options.name}/{options.file.name}"
     )
     output.show(next_steps, {"folder": str(folder), "files": list(files)})
@@ -73,11 +78,18 @@ def _files(options: argparse.Namespace) -> dict[str, str]:
             raise NothingFound(f"{options.file} cannot be read as CSV: {str(error).splitlines()[0]}") from error
         columns = _columns(db)
         known = {each.name for each in columns}
-        asked = [options.target, options.time, options.part, *options.key]
+        asked = [*([options.target, options.time] if options.target else []), options.part, *options.key]
         if unknown := [name for name in asked if name not in known]:
             raise NothingFound(f"{options.file} has no column {', '.join(unknown)}; it has {', '.join(sorted(known))}")
-        ((rows, spread, days),) = db.sql(
-            f"SELECT count(*), stddev_pop({_id(options.target)}::DOUBLE),"  # noqa: S608 - quoted, and in memory
+        ((rows,),) = db.sql("SELECT count(*) FROM batch").fetchall()
+        of_data = {
+            "usecase.yml": _usecase(options, columns, nulls),
+            "expectations.json": _suite(options, columns, rows),
+        }
+        if not options.target:
+            return of_data
+        ((spread, days),) = db.sql(
+            f"SELECT stddev_pop({_id(options.target)}::DOUBLE),"  # noqa: S608 - quoted, and in memory
             f" date_diff('day', min({_id(options.time)})::DATE, max({_id(options.time)})::DATE) FROM batch"
         ).fetchall()
     inputs = [
@@ -85,9 +97,7 @@ def _files(options: argparse.Namespace) -> dict[str, str]:
         for each in columns
         if each.name not in (options.target, options.time) and (each.is_number or each.distinct <= MANY)
     ]
-    return {
-        "usecase.yml": _usecase(options, columns, nulls),
-        "expectations.json": _suite(options, columns, rows),
+    return of_data | {
         "gate.yml": _gate(spread or 0.0),
         "training.yml": _training(options, inputs, holdout=max(1, (days or 0) // 4)),
         "features.py": FEATURES,
@@ -125,7 +135,11 @@ data:
   null_values: {json.dumps(list(nulls))}
   columns: # as they look in {options.file.name}
 {types}
+{_of_model(options) if options.target else ""}"""
 
+
+def _of_model(options: argparse.Namespace) -> str:
+    return f"""
 training:
   job: sluice-train
   model: {options.name}
@@ -145,7 +159,6 @@ def _suite(options: argparse.Namespace, columns: Sequence[Column], rows: int) ->
     def expect(kind: str, severity: str, **kwargs: Any) -> dict[str, Any]:
         return {"type": f"expect_{kind}", "kwargs": kwargs, "meta": {}, "severity": severity}
 
-    target = next(each for each in columns if each.name == options.target)
     suite = [
         expect("table_columns_to_match_set", "critical", column_set=[each.name for each in columns]),
         expect("table_row_count_to_be_between", "critical", min_value=1),
@@ -155,10 +168,18 @@ def _suite(options: argparse.Namespace, columns: Sequence[Column], rows: int) ->
         )
         if len(options.key) > 1
         else expect("column_values_to_be_unique", "critical", column=options.key[0]),
-        *(expect("column_values_to_not_be_null", "critical", column=name) for name in (options.time, options.part)),
-        expect("column_values_to_not_be_null", "critical", column=target.name, mostly=round(1 - 2 * target.nulls, 2))
-        if target.nulls < 0.5
-        else expect("column_to_exist", "critical", column=target.name),
+        *(
+            expect("column_values_to_not_be_null", "critical", column=name)
+            for name in (options.time, options.part)
+            if name
+        ),
+        *(
+            expect(
+                "column_values_to_not_be_null", "critical", column=target.name, mostly=round(1 - 2 * target.nulls, 2)
+            )
+            for target in columns
+            if target.name == options.target and target.nulls < 0.5
+        ),
         *(
             expect("column_values_to_be_in_set", "warning", column=each.name, value_set=list(each.values))
             for each in columns

@@ -23,9 +23,11 @@ def add_use_case_commands(commands: Any, command: Command) -> None:
     )
     started.add_argument("name", type=_name, metavar="NAME", help="lower-case letters, digits, underscores")
     started.add_argument("--from", dest="file", type=Path, required=True, metavar="FILE", help="a CSV as it will land")
-    started.add_argument("--target", required=True, metavar="COLUMN", help="the number to predict")
-    started.add_argument("--time", required=True, metavar="COLUMN", help="a date or time: the newest rows judge")
-    started.add_argument("--part", required=True, metavar="COLUMN", help="its values are the parts of the scoring")
+    started.add_argument(
+        "--target", metavar="COLUMN", help="the number to predict; without it a use case of data alone"
+    )
+    started.add_argument("--time", metavar="COLUMN", help="with a target, a date or time: the newest rows judge")
+    started.add_argument("--part", required=True, metavar="COLUMN", help="the table's partitions, parts of the scoring")
     started.add_argument("--key", required=True, type=_columns, metavar="COLUMN,...", help="what tells rows apart")
     started.add_argument("--into", type=Path, default=Path("usecases"), metavar="FOLDER", help="(usecases)")
     started.set_defaults(run=starting.new)

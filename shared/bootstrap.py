@@ -3,6 +3,7 @@
 Importing this module is cheap: an SDK is imported when the first message needs it.
 """
 
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -52,6 +53,7 @@ from shared.steps.accept_arrival import accept_arrival
 from shared.steps.announce_decision import announce_decision
 from shared.steps.approval import decide_approval
 from shared.steps.ask_scoring import AskScoring
+from shared.steps.ask_training import AskTraining
 from shared.steps.batch_ports import BatchPorts
 from shared.steps.check_batch import check_batch
 from shared.steps.due_scorings import DueScorings
@@ -165,6 +167,7 @@ def wire(
     jobs, lake, clock = batch.jobs, batch.lake, batch.clock
     pages = Pages(mlflow=settings.mlflow_tracking_uri, ops=settings.ops_url)
     telling = Telling(pages=pages, announces=announcer is not None)
+    batch = replace(batch, telling=telling)
     ask_scoring = AskScoring(
         use_cases=use_cases, ledger=ledger, approvals=approvals, journals=journals, jobs=jobs, lake=lake, clock=clock
     )
@@ -242,6 +245,7 @@ def wire(
                 update_endpoint,
                 use_cases=use_cases,
                 ledger=ledger,
+                journals=journals,
                 approvals=approvals,
                 serving=serving,
                 clock=clock,
@@ -276,11 +280,15 @@ def wire(
             due=DueScorings(ledger=ledger, approvals=approvals, journals=journals, lake=lake, clock=clock),
             clock=clock,
             after=settings.reconcile_after,
+            telling=telling,
         ),
         plan_rollback=partial(
             plan_rollback, use_cases=use_cases, ledger=ledger, approvals=approvals, artefacts=artefacts
         ),
         ask_scoring=ask_scoring,
+        ask_training=AskTraining(
+            use_cases=use_cases, ledger=ledger, approvals=approvals, journals=journals, clock=clock
+        ),
         lost=lost,
         live_metrics=live_metrics,
         decide_approval=partial(decide_approval, ledger=ledger, clock=clock),

@@ -8,10 +8,10 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
-from shared.domain.live_metrics import LiveSpec
+from shared.domain.live_metrics import LiveSpec, LiveThen
 from shared.domain.retrain import RetrainSpec, When
 from shared.domain.schema import SchemaChange
-from shared.domain.usecase import LARGEST, DataSpec, Format, QuarantineKind
+from shared.domain.usecase import LARGEST, DataSpec, Format, LandedAgain, QuarantineKind
 from shared.yaml_file import Section
 
 Span = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3} (minute|hour|day|week)s?$")]
@@ -66,6 +66,7 @@ class DataSection(Section):
     largest_mb: int = Field(default=LARGEST >> 20, ge=1)
     check_job: str | None = Field(default=None, min_length=1)
     schema_changes: list[SchemaChange] = Field(default_factory=list)
+    again: LandedAgain = LandedAgain.WARN
     expectations: str | None = "expectations.json"
     table: TablePath
     partition_by: str | None = None
@@ -114,6 +115,7 @@ class DataSection(Section):
             largest=self.largest_mb << 20,
             check_job=self.check_job or "",
             schema_changes=frozenset(self.schema_changes),
+            again=self.again,
             expectations=suite,
             table=self.table,
             partition_by=self.partition_by or "",
@@ -135,6 +137,7 @@ class LiveSection(Section):
     at_least: Decimal | None = None
     bad: int = Field(ge=1, le=100)
     of: int = Field(ge=1, le=100)
+    then: LiveThen = LiveThen.TRAIN
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> "LiveSection":
@@ -146,7 +149,14 @@ class LiveSection(Section):
 
     def spec(self) -> LiveSpec:
         """As the core sees it."""
-        return LiveSpec(metric=self.metric, at_most=self.at_most, at_least=self.at_least, bad=self.bad, of=self.of)
+        return LiveSpec(
+            metric=self.metric,
+            at_most=self.at_most,
+            at_least=self.at_least,
+            bad=self.bad,
+            of=self.of,
+            then=self.then,
+        )
 
 
 class RetrainSection(Section):

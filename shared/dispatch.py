@@ -24,6 +24,7 @@ from shared.errors import DEAD_LETTERED, Malformed, Poison, Transient
 from shared.notes import Tally
 from shared.ports import Clock, Ledger, Outbox, ParkedMessage, Parking
 from shared.steps.ask_scoring import Again, AskScoring, ToScore
+from shared.steps.ask_training import AskTraining, ToTrain
 from shared.steps.decision import Decision
 from shared.steps.live_metrics import LiveMetrics
 from shared.steps.lost_arrivals import LostArrivals
@@ -55,6 +56,7 @@ class Sluice:
     reconcile: Callable[[], Decision]
     plan_rollback: Callable[[RollbackAsked], RollBack]
     ask_scoring: AskScoring
+    ask_training: AskTraining
     lost: LostArrivals
     live_metrics: LiveMetrics
     decide_approval: Callable[[Answer], Decision]
@@ -158,6 +160,19 @@ class Sluice:
             self.ask_scoring.record(again)
             self.outbox.send(again.commands)
         return again
+
+    def train(
+        self, use_case: str, *, who: str, why: str, past_cool_down: bool = False, dry_run: bool = False
+    ) -> ToTrain:
+        """Ask for a training of what is in silver. Raises Refused with why not, UnknownUseCase or Unreachable.
+
+        It is recorded first, as a scoring is.
+        """
+        found = self.ask_training.of_use_case(use_case, who=who, why=why, past_cool_down=past_cool_down)
+        if not dry_run:
+            found = self.ask_training.record(found)
+            self.outbox.send([found.command])
+        return found
 
     def adopt(self, lying: Sequence[Lying], *, who: str, why: str) -> None:
         """Have arrive what lies in the landing area without a story; the same again changes nothing. Raises

@@ -3,7 +3,7 @@
 usecases/flight_delays/
     usecase.yml         what belongs together
     expectations.json   the suite, as Great Expectations writes it
-    gate.yml            the product owner's rules
+    gate.yml            the product owner's rules, where there is a model
     training.yml        read by the jobs, not by the control plane: it has to be there where there is one
     features.py         the same, of the training job
 """
@@ -18,7 +18,7 @@ from pydantic import StringConstraints, model_validator
 
 from shared.data_sections import DataSection, RetrainSection
 from shared.domain.patterns import common_name
-from shared.domain.usecase import ScoringSpec, TrainingSpec, UseCase, UseCases
+from shared.domain.usecase import NO_GATE, ScoringSpec, TrainingSpec, UseCase, UseCases
 from shared.drift_section import DriftSection
 from shared.errors import Misconfigured
 from shared.gate_file import read_gate
@@ -40,12 +40,24 @@ class _UseCaseFile(Section):
     description: str = ""
     owner: str = ""
     data: DataSection
-    training: _Training
-    gate: GateSection
+    training: _Training | None = None
+    gate: GateSection | None = None
     scoring: ScoringSection | None = None
     drift: DriftSection | None = None
     retrain: RetrainSection | None = None
     serving: ServingSection | None = None
+
+    @model_validator(mode="after")
+    def _model_has_a_gate(self) -> "_UseCaseFile":
+        if (self.training is None) != (self.gate is None):
+            raise ValueError(
+                "training names the model, and gate what it has to pass: write both; or leave out both, and it is a use"
+                " case of data alone"
+            )
+        for part in ("retrain", "scoring", "serving"):
+            if self.training is None and getattr(self, part):
+                raise ValueError(f"{part} is of a model: name it in training, with its gate, or take {part} away")
+        return self
 
     @model_validator(mode="after")
     def _parts_are_partitions(self) -> "_UseCaseFile":
@@ -72,7 +84,8 @@ def load(folder: Path, seen_by_jobs: str = "") -> UseCases:
             found.append(load_one(file.parent))
         except Misconfigured as error:
             faults.append(str(error))
-    for values, what in (([u.name for u in found], "name"), ([u.training.model for u in found], "training.model")):
+    models = [each.training.model for each in found if each.training.model]
+    for values, what in (([u.name for u in found], "name"), (models, "training.model")):
         faults += [f"{folder}: two use cases have the {what} {v!r}: give each its own" for v in _twice(values)]
     for one, other in combinations(found, 2):
         if name := common_name(one.data.arrives, other.data.arrives):
@@ -103,22 +116,23 @@ def load_one(folder: Path) -> UseCase:
         faults.append(
             f"{folder / 'usecase.yml'}: name: {main.name!r}, but its folder is {folder.name!r}: make them equal"
         )
-    gate = read_gate(folder / main.gate.policy, faults)
+    gate = read_gate(folder / main.gate.policy, faults) if main.gate else None
+    job = main.training.job if main.training else ""
     suite = _suite(folder / main.data.expectations, faults) if main.data.expectations else ""
-    if (main.training.job or main.scoring) and not (folder / "training.yml").is_file():
+    if (job or main.scoring) and not (folder / "training.yml").is_file():
         faults.append(f"{folder / 'training.yml'}: it is not there: write what tells rows apart into it")
-    if main.training.job and not (folder / "features.py").is_file():
+    if job and not (folder / "features.py").is_file():
         faults.append(f"{folder / 'features.py'}: it is not there: write what the model learns from into it")
-    if main.retrain and not main.training.job:
+    if main.retrain and not job:
         faults.append(f"{folder / 'usecase.yml'}: retrain: nothing is trained without training.job: take retrain away")
-    if faults or gate is None:
+    if faults:
         raise Misconfigured("\n".join(faults))
     return UseCase(
         name=main.name,
         folder=str(folder.resolve()),
         data=main.data.spec(suite),
-        training=TrainingSpec(job=main.training.job, model=main.training.model),
-        gate=main.gate.spec(*gate),
+        training=TrainingSpec(job=job, model=main.training.model) if main.training else TrainingSpec(),
+        gate=main.gate.spec(*gate) if main.gate and gate else NO_GATE,
         drift=main.drift.spec() if main.drift else None,
         retrain=main.retrain.spec() if main.retrain else None,
         scoring=main.scoring.spec() if main.scoring else ScoringSpec(job="", table="", part_by=""),

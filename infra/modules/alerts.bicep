@@ -1,11 +1,12 @@
-// What somebody has to hear of: messages given up, batches that failed their check, models that failed their gate,
-// and silence. Each finds the app's own log lines, which a test holds to the code.
+// What somebody has to hear of: messages and events given up, batches that failed their check or drifted, rows kept apart,
+// data that does not come, models that failed their gate, and silence. Each finds the app's own log lines, which a test holds to the code.
 param name string
 param location string
 param tags object
 param email string
 param namespaceId string
 param insightsId string
+param systemTopicId string
 
 resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)) {
   name: 'ag-${name}'
@@ -48,12 +49,41 @@ resource deadLetters 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   }
 }
 
+resource deadEvents 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+  name: '${name}-dead-events'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'Arrivals could not be delivered: look into the container dead-events, then land those files again.'
+    severity: 1
+    enabled: true
+    scopes: [systemTopicId]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: 'dead events'
+          metricNamespace: 'Microsoft.EventGrid/systemTopics'
+          metricName: 'DeadLetteredCount'
+          timeAggregation: 'Total'
+          operator: 'GreaterThan'
+          threshold: 0
+        }
+      ]
+    }
+    actions: empty(email) ? [] : [{ actionGroupId: people.id }]
+  }
+}
+
 var queries = [
   {
     name: 'parked'
     severity: 1
     text: 'A message was parked: see python -m ops parked, then replay or discard.'
-    query: 'traces | where message startswith "parked "'
+    query: 'traces | where message contains ": parked "'
     frequency: 'PT5M'
     window: 'PT5M'
     operator: 'GreaterThan'
@@ -63,6 +93,33 @@ var queries = [
     severity: 3
     text: 'A batch failed its check and is in quarantine.'
     query: 'traces | where message contains " quarantined: "'
+    frequency: 'PT15M'
+    window: 'PT15M'
+    operator: 'GreaterThan'
+  }
+  {
+    name: 'rows-apart'
+    severity: 3
+    text: 'Rows failed their check and are kept apart, while the rest of their batch went on.'
+    query: 'traces | where message contains " rows kept apart: "'
+    frequency: 'PT15M'
+    window: 'PT15M'
+    operator: 'GreaterThan'
+  }
+  {
+    name: 'drift'
+    severity: 3
+    text: 'A batch drifted beyond a limit that warns or stops.'
+    query: 'traces | where message contains "; drift warned: " or message contains "; drift stopped: "'
+    frequency: 'PT15M'
+    window: 'PT15M'
+    operator: 'GreaterThan'
+  }
+  {
+    name: 'missing'
+    severity: 2
+    text: 'Data that a use case expects (data.every) did not come: see python -m ops status.'
+    query: 'traces | where message contains "; data is missing, "'
     frequency: 'PT15M'
     window: 'PT15M'
     operator: 'GreaterThan'

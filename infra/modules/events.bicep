@@ -34,6 +34,7 @@ resource topic 'Microsoft.EventGrid/topics@2025-02-15' = {
 }
 
 output systemTopic string = systemTopic.name
+output systemTopicId string = systemTopic.id
 output systemTopicPrincipalId string = systemTopic.identity.principalId
 output topic string = topic.name
 output topicEndpoint string = topic.properties.endpoint

@@ -41,6 +41,8 @@ class OpenTelemetry:
         meter = self._meters.get_meter(SERVICE)
         self._work = meter.create_histogram("sluice.work.duration", "s", "How long each kind of work takes")
         self._to_train = meter.create_histogram("sluice.time_to_train", "s", "From an arrival to its training's end")
+        self._checks = meter.create_counter("sluice.check", description="Batches checked, by verdict")
+        self._kept_apart = meter.create_counter("sluice.rows.quarantined", description="Rows kept apart")
         self._gate = meter.create_counter("sluice.gate", description="Versions judged, by verdict")
         self._parked = meter.create_counter("sluice.parked", description="Messages that wait for a person")
 
@@ -84,6 +86,10 @@ class OpenTelemetry:
         arrived = stories.last(story, f.DataArrived)
         if isinstance(fact, f.VersionJudged):
             self._gate.add(1, {"verdict": str(fact.verdict), "model": fact.model})
+        elif isinstance(fact, f.BatchChecked):
+            self._checks.add(1, {"verdict": str(fact.verdict), "use_case": use_case})
+        elif isinstance(fact, f.DataQuarantined | f.RowsQuarantined):
+            self._kept_apart.add(fact.rows, {"use_case": use_case})
         elif isinstance(fact, f.TrainingFinished) and arrived:
             took = (fact.at - arrived.at).total_seconds()
             self._to_train.record(took, {"use_case": use_case, "result": str(fact.result)})

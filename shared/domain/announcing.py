@@ -1,4 +1,6 @@
-"""Other systems hear what the gate decided: which facts they are told, what is still to be told, and in which words."""
+"""Other systems hear what was decided and what is wrong with data: which facts they are told, what is still to be told,
+and in which words.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -9,6 +11,7 @@ from typing import Any
 from shared.domain import facts as f
 from shared.domain import identity
 from shared.domain.commands import AnnounceDecision
+from shared.domain.drift import Drift
 from shared.domain.pages import Pages
 
 TOLD = (
@@ -16,10 +19,16 @@ TOLD = (
     f.VersionRejected,
     f.ApprovalRequested,
     f.VersionRolledBack,
+    f.RollbackWithheld,
     f.PromotionReverted,
     f.RevertWithheld,
+    f.DataQuarantined,
+    f.RowsQuarantined,
+    f.DriftMeasured,
+    f.DataMissing,
+    f.DataResumed,
 )
-"""What changes production, keeps something out of it, or waits for people."""
+"""What changes production, keeps something out of it, or waits for people; data that is not as it should be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +42,16 @@ class Event:
     data: Mapping[str, Any]
 
 
+def is_told(fact: f.Fact) -> bool:
+    """Do others hear of it? Of drift only where it is beyond a limit."""
+    return isinstance(fact, TOLD) and not (isinstance(fact, f.DriftMeasured) and fact.drift is Drift.NONE)
+
+
 def with_dues(facts: Sequence[f.Fact]) -> list[f.Fact]:
     """Before each that others are told: that they are to be told, so that a crash after it forgets nobody."""
     told: list[f.Fact] = []
     for fact in facts:
-        if isinstance(fact, TOLD):
+        if is_told(fact):
             told.append(f.AnnouncementDue(story=fact.story, at=fact.at, about=fact.key))
         told.append(fact)
     return told
@@ -61,17 +75,27 @@ def wishes(story: Sequence[f.Fact], *, cause: str = "") -> tuple[AnnounceDecisio
 
 
 def event_of(fact: f.Fact, story: Sequence[f.Fact], pages: Pages) -> Event:
-    """The fact as an event: its fields, what it was judged by, and where to read on."""
-    data = {**_judged_by(fact, story), **_as_json(fact), "links": _links(fact, pages)}
-    model = data.get("model", "")
-    place = f"versions/{data['version']}" if "version" in data else f"slots/{data.get('slot', '')}"
+    """The fact as an event: its fields, what it was judged by or whose data it is about, and where to read on."""
+    data = {**_judged_by(fact, story), **_data_of(fact, story), **_as_json(fact), "links": _links(fact, pages)}
     return Event(
         id=identity.event_id(fact.story, fact.key),
         type=f"Sluice.{fact.kind}",
-        subject=f"models/{model}/{place}",
+        subject=_subject(data),
         at=fact.at,
         data=data,
     )
+
+
+def _subject(data: Mapping[str, Any]) -> str:
+    if "model" in data:
+        place = f"versions/{data['version']}" if "version" in data else f"slots/{data.get('slot', '')}"
+        return f"models/{data['model']}/{place}"
+    return f"use-cases/{data.get('use_case', '')}" + (f"/files/{data['file']}" if "file" in data else "")
+
+
+def _data_of(fact: f.Fact, story: Sequence[f.Fact]) -> dict[str, Any]:
+    arrived = next((one for one in story if isinstance(one, f.DataArrived)), None)
+    return {"use_case": arrived.use_case, "file": arrived.file} if arrived and not hasattr(fact, "model") else {}
 
 
 def _judged_by(fact: f.Fact, story: Sequence[f.Fact]) -> dict[str, Any]:

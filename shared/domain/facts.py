@@ -451,6 +451,67 @@ class LiveMetricsBad(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainingRequested(Fact):
+    """A person asked for a training on the newest version of silver, which the story `data_story` committed. It has a
+    story of its own. `number` counts how often that was asked of this version; `past_cool_down`: whatever the cool-down
+    says; `repeats` are the stories whose training on it or an earlier version failed.
+    """
+
+    use_case: str
+    table: str
+    delta_version: int
+    data_story: str
+    number: int
+    who: str
+    reason: str
+    past_cool_down: bool = False
+    repeats: tuple[str, ...] = ()
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return (f"{self.use_case}/training",)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            use_case="flight_delays",
+            table="silver/flight_delays",
+            delta_version=1,
+            data_story="fedcba9876543210",
+            number=1,
+            who="ada@laptop",
+            reason="features.py was mended",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRepeated(Fact):
+    """The training of this story failed, and one that a person asked for began, on the same data or more, in the story
+    `continues`.
+    """
+
+    who: str
+    reason: str
+    continues: str
+
+    @property
+    def key(self) -> str:
+        return identity.fact_key(self.kind, self.continues)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            who="ada@laptop",
+            reason="features.py was mended",
+            continues="fedcba9876543210",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingSkipped(Fact):
     """No training follows: the retrain policy lets none, or the use case has no training job. `reason` is no-drift,
     no-bad-metrics, same-data, cool-down, at-once, budget or no-job.
@@ -926,8 +987,88 @@ class SlotRestored(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RollbackRequested(Fact):
+    """The live metrics of the version in production are bad, and the use case has `target`, the version before, put
+    back; empty where there was none. `values` are those since it came there, the newest first; `etag` is of the
+    approval that the rollback replaces. It has a story of its own, one for each time that the version is there.
+    """
+
+    use_case: str
+    model: str
+    slot: str
+    version: str
+    target: str
+    etag: str
+    metric: str
+    values: tuple[float, ...]
+    reason: str
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return (identity.model_at(self.model, self.version),)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            use_case="flight_delays",
+            model="flight_delays",
+            slot="champion",
+            version="2",
+            target="1",
+            etag="2",
+            metric="rmse",
+            values=(24.5, 23.1, 19.8, 26.0),
+            reason="3 of the last 4 values of rmse are not at most 20: 24.5, 23.1, 19.8, 26 (too many are 3 of 5)",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackWithheld(Fact):
+    """Nothing was put back for the version that is bad in production, and why."""
+
+    model: str
+    slot: str
+    version: str
+    reason: str
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            model="flight_delays",
+            slot="champion",
+            version="1",
+            reason="version 1 was the first in production",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackOvertaken(Fact):
+    """The version that was bad is not in production any more: `approved` is; empty for none."""
+
+    model: str
+    slot: str
+    version: str
+    approved: str
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(
+            story=_EXAMPLE_STORY,
+            at=_EXAMPLE_TIME,
+            model="flight_delays",
+            slot="champion",
+            version="2",
+            approved="3",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class VersionRolledBack(Fact):
-    """A person put an earlier production version back into the slot. It has a story of its own."""
+    """A person, or `live-metrics`, put an earlier production version back into the slot. It has a story of its own."""
 
     use_case: str
     model: str
@@ -1490,9 +1631,11 @@ KINDS: dict[str, type[Fact]] = {
         DataMissing,
         DataResumed,
         LiveMetricsBad,
+        TrainingRequested,
         TrainingSkipped,
         TrainingStarted,
         TrainingFinished,
+        TrainingRepeated,
         VersionRegistered,
         VersionJudged,
         ApprovalRequested,
@@ -1506,6 +1649,9 @@ KINDS: dict[str, type[Fact]] = {
         PromotionReverted,
         RevertWithheld,
         SlotRestored,
+        RollbackRequested,
+        RollbackWithheld,
+        RollbackOvertaken,
         VersionRolledBack,
         AnnouncementDue,
         AnnouncementDelayed,

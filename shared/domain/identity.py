@@ -38,9 +38,19 @@ def story_of_rollback(model: str, slot: str, etag: str, version: str) -> str:
     return _digest("rollback", model, slot, etag, version)[:16]
 
 
+def story_of_live_rollback(model: str, slot: str, etag: str) -> str:
+    """The story of a rollback that live metrics ask for: once for one approval, so for one stay in production."""
+    return _digest("live-rollback", model, slot, etag)[:16]
+
+
 def story_of_live_metrics(model: str, version: str, delta_version: int, metric: str) -> str:
     """The story of a training that the live metrics of a version ask for: once on the same data."""
     return _digest("live-metrics", model, version, str(delta_version), metric)[:16]
+
+
+def story_of_training(use_case: str, table: str, delta_version: int, number: int) -> str:
+    """The story of a training that a person asked for: the so many-th of that version."""
+    return _digest("training", use_case, table, str(delta_version), str(number))[:16]
 
 
 def story_of_scoring(model: str, version: str, asked_at: str) -> str:

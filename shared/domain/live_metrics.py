@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import Self
 
 from shared.errors import Malformed
 
 MAX_AHEAD = timedelta(minutes=1)
 """A value from further in the future would be the newest one for as long."""
+
+WHO = "live-metrics"
+"""Who rolled back, where no person did."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -54,6 +58,14 @@ class LiveMetric:
         )
 
 
+class LiveThen(StrEnum):
+    """What follows when they are bad: a training, the version before is put back, or that and then a training."""
+
+    TRAIN = "train"
+    ROLLBACK = "rollback"
+    BOTH = "both"
+
+
 @dataclass(frozen=True, kw_only=True)
 class LiveSpec:
     """A use case's `retrain.live`: the metric, one bound, and how many (`bad`) of the last (`of`) are too many beyond
@@ -65,6 +77,17 @@ class LiveSpec:
     of: int
     at_most: Decimal | None = None
     at_least: Decimal | None = None
+    then: LiveThen = LiveThen.TRAIN
+
+    @property
+    def trains(self) -> bool:
+        """Do bad ones ask for a training?"""
+        return self.then is not LiveThen.ROLLBACK
+
+    @property
+    def rolls_back(self) -> bool:
+        """Do bad ones put the version before back?"""
+        return self.then is not LiveThen.TRAIN
 
     @property
     def bound(self) -> str:
@@ -86,7 +109,23 @@ class LiveSpec:
         """Are they too many? While there are fewer than `of`, those that there are decide."""
         return self.count(values) >= self.bad
 
+    def words(self, values: Sequence[float]) -> str:
+        """How they stand by the rule, as a reason."""
+        seen = ", ".join(f"{value:g}" for value in values[: self.of])
+        last = f"{self.count(values)} of the last {len(values[: self.of])} values of {self.metric}"
+        return f"{last} are not {self.bound}: {seen} (too many are {self.bad} of {self.of})"
+
 
 def values_of(model: str, version: str, metric: str) -> str:
     """The journal of a version's values: number is the time of measurement in microseconds, text the value."""
     return f"live/{model}/{version}/{metric}"
+
+
+def measured_at(number: int) -> datetime:
+    """When the value at that place in the journal was measured."""
+    return _EPOCH + timedelta(microseconds=number)
+
+
+def is_since(then: datetime, number: int, came: datetime) -> bool:
+    """Was the value at that place measured since then, and did it come since then?"""
+    return min(came, measured_at(number)) >= then

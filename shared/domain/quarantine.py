@@ -40,6 +40,13 @@ def released(story: Sequence[f.Fact]) -> f.QuarantineReleased | None:
     return max(found, key=lambda one: one.generation, default=None)
 
 
+def batch_of(story: Sequence[f.Fact]) -> str:
+    """The story of the batch that went on without these rows, which a person let out after it; "" of any other."""
+    let_out = released(story)
+    batch = let_out.location.rpartition("/")[2] if let_out else ""
+    return batch if let_out and batch != let_out.story else ""
+
+
 def open_release(story: Sequence[f.Fact]) -> f.QuarantineReleased | None:
     """A release that nothing has followed yet."""
     newest = released(story)

@@ -80,23 +80,37 @@ def runs(story: Sequence[f.Fact]) -> bool:
     return not over and not stories.of_kind(story, f.Parked)
 
 
+def is_under_way(story: Sequence[f.Fact]) -> bool:
+    """Is a training of the story still to come, or its end not known?"""
+    skipped = stories.last(story, f.TrainingSkipped) and not stories.last(story, f.TrainingStarted)
+    return not skipped and runs(story)
+
+
+def has_failed(story: Sequence[f.Fact]) -> bool:
+    """Did its training fail for good?"""
+    finished = stories.newest(story, f.TrainingFinished)
+    return finished is not None and finished.final and finished.result is not RunResult.SUCCEEDED
+
+
 def is_tried(data_story: Sequence[f.Fact], version: str) -> bool:
     """Does a training of the data's own story stand against that version already, which did not fail?"""
-    started, finished = stories.newest(data_story, f.TrainingStarted), stories.newest(data_story, f.TrainingFinished)
-    failed = finished is not None and finished.final and finished.result is not RunResult.SUCCEEDED
-    return started is not None and started.champion_version == version and not failed
+    started = stories.newest(data_story, f.TrainingStarted)
+    return started is not None and started.champion_version == version and not has_failed(data_story)
 
 
 def not_asked(
     spec: RetrainSpec, story: Sequence[f.Fact], *, champion: str, values: Sequence[float], data_story: Sequence[f.Fact]
 ) -> Skipped | None:
     """Why nobody asks for a training; None to go on. `values` are the live ones of the champion, the newest first;
-    `data_story` is what committed the data of a story that live metrics began.
+    `data_story` is what committed the data of a story that live metrics began. Where a person asks, somebody does.
     """
+    if stories.last(story, f.TrainingRequested):
+        return None
     if bad := stories.last(story, f.LiveMetricsBad):
-        if not is_tried(data_story, bad.version):
+        stood = champion or bad.version  # another one, where the bad one was rolled back
+        if not is_tried(data_story, stood):
             return None
-        what = f"version {bad.delta_version} of {bad.table} against version {bad.version}"
+        what = f"version {bad.delta_version} of {bad.table} against version {stood}"
         return Skipped(reason=Skip.SAME_DATA, detail=f"story {bad.data_story} trained on {what} already")
     if spec.when is When.DRIFT and champion and not asks_for_training(story):
         drift = stories.last(story, f.DriftMeasured)
@@ -110,13 +124,17 @@ def not_asked(
     return None
 
 
-def decide(spec: RetrainSpec, claims: Sequence[Claim], now: datetime) -> Skipped | None:
-    """None to train, of what is asked for; `claims` are the newest first, of other stories."""
+def decide(
+    spec: RetrainSpec, claims: Sequence[Claim], now: datetime, *, past_cool_down: bool = False
+) -> Skipped | None:
+    """None to train, of what is asked for; `claims` are the newest first, of other stories. Only the cool-down can be
+    passed over: what runs at once and in a day costs.
+    """
     running = [claim for claim in claims if claim.runs]
     if spec.at_once is not None and len(running) >= spec.at_once:
         which = ", ".join(claim.story for claim in running[:3])
         return Skipped(reason=Skip.AT_ONCE, detail=f"{len(running)} of {spec.at_once} run: {which}")
-    if spec.cool_down and claims and now - claims[0].at < spec.cool_down:
+    if spec.cool_down and not past_cool_down and claims and now - claims[0].at < spec.cool_down:
         until = claims[0].at + spec.cool_down
         return Skipped(
             reason=Skip.COOL_DOWN, detail=f"{claims[0].story} began {claims[0].at:%H:%M}, wait until {until:%H:%M} UTC"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from shared.domain import announcing, identity, quarantine, silence
+from shared.domain import announcing, identity, quarantine, rollback, silence
 from shared.domain import facts as f
 from shared.domain.commands import CheckBatch, Command, FollowRun, PlanScoring, StartTraining, UpdateEndpoint
 from shared.domain.fan_out import fan_outs, parts_outstanding, plan_in
@@ -11,7 +11,8 @@ from shared.domain.verdicts import RunResult, Verdict
 
 _BEGIN_WITH_A_VERSION = (f.VersionRolledBack, f.ScoringRequested)
 _HasScored = f.VersionPromoted | f.VersionRolledBack | f.ScoringRequested
-_TrainedOn = f.DataCommitted | f.LiveMetricsBad
+_AsksToTrain = f.LiveMetricsBad | f.TrainingRequested
+_TrainedOn = f.DataCommitted | _AsksToTrain
 _OfGeneration = f.BatchChecked | f.TrainingStarted | f.TrainingFinished
 
 MAX_GENERATIONS = 3
@@ -43,7 +44,8 @@ def is_settled(story: Sequence[f.Fact]) -> bool:
 
 def _is_done(story: Sequence[f.Fact]) -> bool:
     undecided = any(not is_decided(story, one.version) for one in of_kind(story, f.VersionRegistered))
-    if undecided or _is_training_open(story) or quarantine.open_release(story) or silence.open_silence(story):
+    waits = silence.open_silence(story) or rollback.to_come(story) or rollback.open_withheld(story)
+    if undecided or waits or _is_training_open(story) or quarantine.open_release(story):
         return False
     if to_score(story) or _is_shard(story):
         plans = fan_outs(story)
@@ -54,7 +56,7 @@ def _is_done(story: Sequence[f.Fact]) -> bool:
         return decided or finished.result is not RunResult.SUCCEEDED  # succeeded: its version is still to come
     if last(story, f.TrainingSkipped) and not last(story, f.TrainingStarted):
         return True
-    if last(story, f.LiveMetricsBad):  # its training is still to come
+    if asks_to_train(story):  # its training is still to come
         return False
     over = last(story, f.DataQuarantined) or last(story, f.DataSuperseded)
     return not last(story, f.DataCommitted) and bool(over or not last(story, f.DataArrived))
@@ -96,8 +98,9 @@ def use_case_of(story: Sequence[f.Fact]) -> str:
     else "".
     """
     arrived = last(story, f.DataArrived) or last(story, f.VersionRolledBack) or last(story, f.ScoringRequested)
-    other = last(story, f.LiveMetricsBad) or last(story, f.DataMissing) or last(story, f.ScoringPlanned)
-    return arrived.use_case if arrived else other.use_case if other else ""
+    other = asks_to_train(story) or last(story, f.DataMissing) or last(story, f.ScoringPlanned)
+    found = arrived or other or rollback.requested(story)
+    return found.use_case if found else ""
 
 
 def outstanding(story: Sequence[f.Fact], use_case: str, *, cause: str) -> list[Command]:
@@ -116,7 +119,9 @@ def _next(story: Sequence[f.Fact], use_case: str, cause: str) -> Iterator[Comman
             yield from parts_outstanding(shard, use_case, cause)
         return
     arrived = last(story, f.DataArrived)
-    if arrived and (released := quarantine.open_release(story)):
+    if asked_back := rollback.to_come(story):
+        yield rollback.command_of(asked_back, cause=cause)
+    elif arrived and (released := quarantine.open_release(story)):
         yield _check(story, arrived, cause, released.generation)
     elif any(last(story, kind) for kind in (f.VersionRegistered, f.TrainingStarted, *_BEGIN_WITH_A_VERSION)):
         yield from _training(story, use_case, cause)
@@ -133,12 +138,17 @@ def _next(story: Sequence[f.Fact], use_case: str, cause: str) -> Iterator[Comman
 
 
 def trained_on(story: Sequence[f.Fact]) -> _TrainedOn | None:
-    """What names the version of silver that a training of the story reads: its commit, or bad live metrics."""
-    return last(story, f.DataCommitted) or last(story, f.LiveMetricsBad)
+    """What names the version of silver that a training of the story reads: its commit, or what asks to train."""
+    return last(story, f.DataCommitted) or asks_to_train(story)
+
+
+def asks_to_train(story: Sequence[f.Fact]) -> _AsksToTrain | None:
+    """What asks for a training on the data of another story, if anything does: bad live metrics, or a person."""
+    return last(story, f.LiveMetricsBad) or last(story, f.TrainingRequested)
 
 
 def train_on(data: _TrainedOn, use_case: str, *, cause: str = "") -> StartTraining:
-    """The command that follows a commit, or bad live metrics."""
+    """The command that follows a commit, bad live metrics, or a person's asking."""
     return StartTraining(
         story=data.story,
         cause=cause,
@@ -223,7 +233,7 @@ def needs_attention(story: Sequence[f.Fact]) -> str:
     """
     reasons = [f"{one.queue}: {one.reason}" for one in of_kind(story, f.Parked)]
     started, finished = newest(story, f.TrainingStarted), newest(story, f.TrainingFinished)
-    runs_again = started and finished and started.generation > finished.generation
+    runs_again = (started and finished and started.generation > finished.generation) or last(story, f.TrainingRepeated)
     if finished and finished.final and finished.result is not RunResult.SUCCEEDED and not runs_again:
         reasons.append(f"training {finished.result}: {finished.message}")
     reasons += [

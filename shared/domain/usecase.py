@@ -42,6 +42,14 @@ class Format(StrEnum):
     DELTA = "delta"
 
 
+class LandedAgain(StrEnum):
+    """What becomes of a file that landed before and is in the table: it is let in, with a warning, or kept apart."""
+
+    APPEND = "append"
+    WARN = "warn"
+    REFUSE = "refuse"
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
     """What lands, how it is read, what it must be like, and where it goes.
@@ -52,6 +60,8 @@ class DataSpec:
     to the lake, `partition_by` "" for one without partitions. Where more than `quarantine_at_most_percent` of the rows
     are bad, the whole batch is. `every` says how often data is expected, and `grace` how late it may be. A batch is one
     file; or all in a folder, when the file `ends_with` lands there; or what the file `manifest` there names; or what
+    lands until nothing did for `quiet`. What is too large for here is checked by the `check_job` ("": by nobody).
+    `again` says what becomes of a file that landed before.
     lands until nothing did for `quiet`. What is too large for here is checked by the `check_job` ("": by nobody). The
     sweep looks for what landed within `look_back` and no event told of; for nothing, where that is zero.
     """
@@ -75,6 +85,7 @@ class DataSpec:
     ends_with: str = ""
     manifest: str = ""
     quiet: timedelta | None = None
+    again: LandedAgain = LandedAgain.WARN
     look_back: timedelta = LOOK_BACK
 
     @property
@@ -88,6 +99,7 @@ class DataSpec:
             "columns": dict(self.columns),
             "null_values": list(self.null_values),
             "schema_changes": sorted(self.schema_changes),
+            "again": self.again,
         }
         return identity.fingerprint(json.dumps(depends_on, sort_keys=True))
 
@@ -111,10 +123,12 @@ class DataSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec:
-    """The job that trains ("": the model comes from elsewhere), and the registered model that it makes."""
+    """The job that trains ("": the model comes from elsewhere), and the registered model that it makes ("": none; the
+    use case is one of data alone).
+    """
 
-    job: str
-    model: str
+    job: str = ""
+    model: str = ""
 
 
 class SlotKind(StrEnum):
@@ -147,6 +161,10 @@ class GateSpec:
     max_reverts: int = 3
     reverts_within: timedelta = timedelta(hours=1)
     approvals: tuple[ApprovalRule, ...] = ()
+
+
+NO_GATE = GateSpec(policy=Policy(rules=(), fingerprint=""), slot="", enforcement=Enforcement.OFF)
+"""Of a use case without a model."""
 
 
 class ScoringWhen(StrEnum):
@@ -252,7 +270,7 @@ class UseCases:
 
     def of_model(self, model: str) -> UseCase | None:
         """The use case that owns a registered model, if any."""
-        return next((one for one in self.all if one.training.model == model), None)
+        return next((one for one in self.all if model and one.training.model == model), None)
 
     @classmethod
     def of(cls, *all_: UseCase) -> Self:

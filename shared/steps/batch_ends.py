@@ -1,6 +1,7 @@
 """How the check of a batch ends, whoever looked into it: recorded once, committed, superseded."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from shared.domain import story as stories
@@ -10,6 +11,7 @@ from shared.domain.facts import (
     DataCommitted,
     DataQuarantined,
     DataSuperseded,
+    DriftMeasured,
     Fact,
     QuarantineReleased,
     RowsQuarantined,
@@ -20,10 +22,12 @@ from shared.domain.profile import versions_of
 from shared.domain.quality import CheckReport, result_of
 from shared.domain.quarantine import ENTRIES, location_of
 from shared.domain.usecase import Format, UseCase
+from shared.domain.verdicts import Verdict
 from shared.notes import Entry
 from shared.ports import Commit, Ledger
 from shared.steps.batch_ports import BatchPorts
 from shared.steps.decision import Decision
+from shared.steps.landed_before import landed_before
 
 
 def check_so_far(command: CheckBatch, ledger: Ledger) -> BatchChecked | None:
@@ -39,10 +43,14 @@ def release_of(command: CheckBatch, story: Sequence[Fact]) -> QuarantineReleased
 
 
 def record_check(command: CheckBatch, report: CheckReport, use_case: UseCase, ports: BatchPorts) -> BatchChecked:
-    """What was found, judged once: of two that judge at once, or again after a crash, the first counts.
+    """What was found, judged once: of two that judge at once, or again after a crash, the first counts. That a file of
+    it landed before is part of it.
 
     Great Expectations' own result is kept before it is said that there is one.
     """
+    before = landed_before(command, use_case, ports) if report.verdict is not Verdict.ERROR else None
+    if before:
+        report = replace(report, expectations=(*report.expectations, before))
     if report.document:
         ports.documents.leave(result_of(use_case.name, command.story, command.generation), report.document)
     first = BatchChecked(
@@ -71,7 +79,7 @@ def record_kept(
         rows=rows,
         bad_rows=bad_rows,
     )
-    ports.ledger.record([whole])
+    ports.telling.record([whole], ledger=ports.ledger)
     return whole
 
 
@@ -87,7 +95,7 @@ def record_rows_kept(
         reasons=reasons,
         rows=rows,
     )
-    ports.ledger.record([some])
+    ports.telling.record([some], ledger=ports.ledger)
 
 
 def list_kept(command: CheckBatch, at: datetime, ports: BatchPorts) -> None:
@@ -136,3 +144,17 @@ def train(committed: DataCommitted, story: Sequence[Fact], use_case: UseCase) ->
     if stories.last(story, TrainingStarted) or stories.last(story, TrainingSkipped):
         return Decision(summary=f"{summary}, since before")
     return Decision(summary=summary, send=(stories.train_on(committed, use_case.name),))
+
+
+def and_tell(decision: Decision, command: CheckBatch, ports: BatchPorts) -> Decision:
+    """Beside it, in the log: drift and rows kept apart, which the alerts look for; and what others are to hear."""
+    story = [one for one in ports.ledger.story(command.story) if isinstance(one, DriftMeasured | RowsQuarantined)]
+    said = [
+        f"drift {one.drift}: {'; '.join(each.sentence for each in one.exceeding)}"
+        if isinstance(one, DriftMeasured)
+        else f"{one.rows} rows kept apart: {'; '.join(one.reasons)}"
+        for one in story
+        if one.generation == command.generation and (isinstance(one, RowsQuarantined) or one.exceeding)
+    ]
+    wishes = ports.telling.wishes(command.story, ledger=ports.ledger)
+    return replace(decision, summary="; ".join([decision.summary, *said]), send=(*decision.send, *wishes))

@@ -7,11 +7,12 @@ from shared.notes import Journals
 from shared.ports import Approvals, Clock, Jobs, Lake, Landing, Ledger, Quality
 from shared.profiles import Profiler, Profiles
 from shared.quarantine import Quarantine, Sorting
+from shared.steps.telling import QUIET, Telling
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchPorts:
-    """Ports, and nothing else."""
+    """Ports, and how others are told."""
 
     ledger: Ledger
     journals: Journals
@@ -29,3 +30,4 @@ class BatchPorts:
     files: JobFiles
     jobs: Jobs
     clock: Clock
+    telling: Telling = QUIET

@@ -19,13 +19,16 @@ from shared.ports import Endpoint, Serving
 
 @dataclass(frozen=True, kw_only=True)
 class Canary:
-    """One look at it: the endpoint is `present`, the story says what was done before."""
+    """One look at it: the endpoint is `present`, the story says what was done before. `bad` is how the version is so
+    by its live metrics, or "".
+    """
 
     asked: EndpointRequested
     spec: ServingSpec
     told: Sequence[Fact]
     present: Endpoint | None
     serving: Serving
+    bad: str = ""
 
     def step(self) -> tuple[EndpointFact, ...] | None:
         """What is to be recorded, having asked the endpoint for what follows; None where the version is to be served
@@ -89,7 +92,7 @@ class Canary:
             return present.unwell or present.failed
         if (present.version, present.canary) != (started.previous, self.asked.version):
             return f"it is not served beside version {started.previous} any more"
-        return ""
+        return self.bad
 
     def _of[Kind: EndpointFact](self, kind: type[Kind]) -> Kind | None:
         names = self.asked.endpoint, self.asked.version

@@ -10,7 +10,7 @@ from shared.domain.drift import Drift
 from shared.domain.facts import DataCommitted, DataQuarantined, DataSuperseded, QuarantineReleased
 from shared.domain.usecase import UseCase, UseCases
 from shared.errors import Refused, TooLarge
-from shared.steps.batch_ends import check_so_far, committed, record_check, release_of, supersede, train
+from shared.steps.batch_ends import and_tell, check_so_far, committed, record_check, release_of, supersede, train
 from shared.steps.batch_ports import BatchPorts
 from shared.steps.check_by_job import go_on, hand_over
 from shared.steps.commit_notes import notes_of
@@ -26,7 +26,10 @@ def check_batch(command: CheckBatch, *, use_cases: UseCases, ports: BatchPorts) 
     A generation that a person released from quarantine goes on unchecked, or is checked once more, as was asked. What
     is too large for here goes to the use case's check job, where it has one.
     """
-    use_case = use_cases.named(command.use_case)
+    return and_tell(_check_batch(command, use_cases.named(command.use_case), ports), command, ports)
+
+
+def _check_batch(command: CheckBatch, use_case: UseCase, ports: BatchPorts) -> Decision:
     story = ports.ledger.story(command.story)
     if (done := stories.last(story, DataCommitted)) and done.generation >= command.generation:
         return train(done, story, use_case)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from shared.domain import story as stories
-from shared.domain.facts import Fact, LiveMetricsBad, TrainingSkipped, TrainingStarted
+from shared.domain.facts import Fact, LiveMetricsBad, TrainingRequested, TrainingSkipped, TrainingStarted
 from shared.domain.retrain import Claim, claims_of, decide, not_asked, runs
 from shared.domain.usecase import UseCase
 from shared.notes import Entry, Journals
 from shared.ports import Clock, Ledger
-from shared.steps.live_metrics import live_values
+from shared.steps.live_values import live_values
 
 LOOKED_AT = 500
 """So many trainings back the journal is read."""
@@ -29,14 +29,15 @@ def claim_training(
         if any(entry.story == story for entry in entries):
             return None
         now, bad = clock.now(), stories.last(told, LiveMetricsBad)
-        claims = [Claim(story=each.story, at=each.at, runs=runs(ledger.story(each.story))) for each in entries]
+        requested = stories.last(told, TrainingRequested)
+        past = requested is not None and requested.past_cool_down
         found = not_asked(
             spec,
             told,
             champion=champion,
             values=live_values(use_case, champion, journals),
             data_story=ledger.story(bad.data_story) if bad else (),
-        ) or decide(spec, claims, now)
+        ) or decide(spec, claims_in(entries, ledger), now, past_cool_down=past)
         if found:
             fact = TrainingSkipped(story=story, at=now, reason=found.reason, detail=found.detail)
             ledger.record([fact])
@@ -45,6 +46,11 @@ def claim_training(
         if journals.note(Entry(scope=scope, number=number, story=story, at=now)):
             return None
     return None
+
+
+def claims_in(entries: Sequence[Entry], ledger: Ledger) -> Sequence[Claim]:
+    """The trainings of a journal's entries, and which of them go on."""
+    return [Claim(story=each.story, at=each.at, runs=runs(ledger.story(each.story))) for each in entries]
 
 
 def _skipped(told: Sequence[Fact]) -> TrainingSkipped | None:

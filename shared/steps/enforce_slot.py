@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shared.domain import identity, slots
+from shared.domain import identity, rollback, slots
 from shared.domain import story as stories
 from shared.domain.commands import EnforceSlot
 from shared.domain.facts import Fact, PromotionReverted, RevertWithheld, SlotRestored, VersionJudged, VersionRejected
@@ -156,7 +156,11 @@ def _told(
 
 
 def _is_under_way(story: Sequence[Fact], version: str) -> bool:
-    """Was it approved, and not recorded yet that it is in the slot? A rollback's story begins with that record."""
+    """Was it approved, and not recorded yet that it is in the slot? A rollback's story begins with that record, or with
+    what live metrics asked for.
+    """
+    if rollback.to_come(story):
+        return True
     judged = any(one.version == version for one in stories.of_kind(story, VersionJudged))
     return not story or (judged and not stories.is_decided(story, version))
 

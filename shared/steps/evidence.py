@@ -6,7 +6,7 @@ from datetime import datetime
 
 from shared.domain import quarantine
 from shared.domain import story as stories
-from shared.domain.facts import BatchChecked, DataCommitted, Fact, LiveMetricsBad, RowsQuarantined, TrainingStarted
+from shared.domain.facts import BatchChecked, DataCommitted, Fact, RowsQuarantined, TrainingStarted
 from shared.domain.policy import AGE, Condition, Evidence
 from shared.ports import Approval, Artefacts, Description, Ledger, ModelVersion
 
@@ -24,8 +24,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 def with_its_data(told: Sequence[Fact], ledger: Ledger) -> Sequence[Fact]:
     """The story, after that of the data which it trained on, where another story committed that."""
-    bad = stories.last(told, LiveMetricsBad)
-    return [*ledger.story(bad.data_story), *told] if bad else told
+    asked = stories.asks_to_train(told)
+    return [*ledger.story(asked.data_story), *told] if asked else told
 
 
 def gather(

@@ -1,38 +1,28 @@
-"""Live metrics of the version in production: kept, and when they are bad, a training begins in a story of its own."""
+"""Live metrics of the version in production: kept, and when they are bad, what the use case says follows, in a story of
+its own: a training, or the version before is put back.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.domain import identity
 from shared.domain import story as stories
-from shared.domain.commands import StartTraining
+from shared.domain.commands import Command, StartTraining
 from shared.domain.facts import DataCommitted, Fact, LiveMetricsBad, Parked, TrainingSkipped, TrainingStarted
 from shared.domain.live_metrics import LiveMetric, LiveSpec, values_of
 from shared.domain.profile import versions_of
 from shared.domain.usecase import UseCase, UseCases
 from shared.errors import Refused, UnknownUseCase
 from shared.notes import Entry, Journals
-from shared.ports import Approvals, Clock, Ledger
+from shared.ports import Approval, Approvals, Clock, Ledger
 from shared.steps.decision import Decision
-
-
-def live_spec(use_case: UseCase) -> LiveSpec | None:
-    """The live metric that the use case has watched, if any."""
-    return use_case.retrain.live if use_case.retrain else None
-
-
-def live_values(use_case: UseCase, version: str, journals: Journals) -> Sequence[float]:
-    """The last values of a version that its rule looks at, measured last first."""
-    live = live_spec(use_case)
-    if live is None:
-        return ()
-    entries = journals.noted(values_of(use_case.training.model, version, live.metric), live.of)
-    return [float(entry.text) for entry in entries]
+from shared.steps.live_rollback import ask_back, end_withheld
+from shared.steps.live_values import live_spec, live_values
 
 
 @dataclass(frozen=True, kw_only=True)
 class LiveMetrics:
-    """Keeps what is reported, and looks whether it asks for a training."""
+    """Keeps what is reported, and looks whether it asks for something."""
 
     use_cases: UseCases
     ledger: Ledger
@@ -52,14 +42,14 @@ class LiveMetrics:
                     scope=values_of(one.model, one.version, one.metric),
                     number=one.number,
                     story="",
-                    at=one.at,
+                    at=self.clock.now(),
                     text=repr(one.value),
                 )
             )
             for one in reports
         )
         send = [command for name in watching for command in self.look(self.use_cases.named(name))]
-        asked = f", and ask for a training: {', '.join(one.story for one in send)}" if send else ""
+        asked = f", and ask for {', '.join(f'{one.kind} in {one.story}' for one in send)}" if send else ""
         return Decision(summary=f"{first} of {len(reports)} live metrics are new{asked}", send=tuple(send))
 
     def _of(self, one: LiveMetric) -> UseCase:
@@ -81,14 +71,29 @@ class LiveMetrics:
         one.check(self.clock.now())
         return use_case
 
-    def look(self, use_case: UseCase) -> Sequence[StartTraining]:
-        """Record that the metrics of the version in production are bad, once for it and the newest data; the command
-        that follows, as long as nothing else did. Data whose own story is about to train on it is waited for.
+    def look(self, use_case: UseCase) -> Sequence[Command]:
+        """Record what the metrics of the version in production ask for; the commands that follow, as long as nothing
+        else did. A training waits for the rollback, since its champion is what that puts back: the sweep begins it.
         """
-        live, model = live_spec(use_case), use_case.training.model
-        approval = self.approvals.approved(model, use_case.gate.slot) if live else None
+        live = live_spec(use_case)
+        approval = self.approvals.approved(use_case.training.model, use_case.gate.slot) if live else None
         if live is None or approval is None:
             return ()
+        train = self._ask_training(use_case, live, approval) if live.trains else ()
+        if not live.rolls_back:
+            return train
+        back = ask_back(use_case, live, approval, ledger=self.ledger, journals=self.journals, clock=self.clock)
+        return back or train
+
+    def end_withheld(self, withheld: Sequence[Sequence[Fact]]) -> None:
+        """End the stories of rollbacks that could not be, of versions that are not in production any more."""
+        end_withheld(withheld, ledger=self.ledger, approvals=self.approvals, clock=self.clock)
+
+    def _ask_training(self, use_case: UseCase, live: LiveSpec, approval: Approval) -> Sequence[StartTraining]:
+        """Record it once for the version and the newest data. Data whose own story is about to train on it is waited
+        for.
+        """
+        model = approval.model
         values = live_values(use_case, approval.version, self.journals)
         newest = next(iter(self.journals.noted(versions_of(use_case.data.table), 1)), None)
         if not live.is_bad(values) or newest is None or _is_undecided(self.ledger.story(newest.story)):

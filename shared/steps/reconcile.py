@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.domain import identity, people, slots
+from shared.domain import identity, people, rollback, slots
 from shared.domain import story as stories
 from shared.domain.commands import Command, EnforceSlot, JudgeVersion
 from shared.domain.facts import DataMissing, Fact
@@ -21,6 +21,7 @@ from shared.steps.due_scorings import DueScorings, is_open, under_way
 from shared.steps.enforce_slot import contest_of, is_told
 from shared.steps.live_metrics import LiveMetrics
 from shared.steps.lost_arrivals import LostArrivals
+from shared.steps.telling import QUIET, Telling
 from shared.steps.watch_arrivals import end_unknown, watch_arrivals
 
 PARTS_AT_ONCE = 500
@@ -40,6 +41,7 @@ def reconcile(
     due: DueScorings,
     clock: Clock,
     after: timedelta,
+    telling: Telling = QUIET,
 ) -> Decision:
     """Send what carries on each story that was idle for `after`, each version nobody decided, each slot that moved;
     have arrive what no event told of; record where data is missing, or live metrics are bad.
@@ -53,6 +55,7 @@ def reconcile(
     send: list[Command] = []
     parts: list[Command] = []
     silences: list[Sequence[Fact]] = []
+    withheld: list[Sequence[Fact]] = []
     busy: set[str] = set()
     trained_on: set[str] = set()
     for story_id in ledger.unsettled():
@@ -60,12 +63,15 @@ def reconcile(
         busy |= set(under_way(story, use_cases))
         if (data := stories.trained_on(story)) and is_open(story):
             trained_on.add(data.table)
+        if rollback.open_withheld(story):
+            withheld.append(story)
         if stories.last(story, DataMissing):
             silences.append(story)
-        elif story and stories.idle_for(story, now) >= after:
+        if story and stories.idle_for(story, now) >= after:
             carry_on = stories.outstanding(story, stories.use_case_of(story), cause=cause)
             (parts if identity.is_shard(story_id) else send).extend(carry_on)
     send += _turn(parts, now)
+    live.end_withheld(withheld)
     trouble = ""
     for use_case in use_cases.all:
         try:
@@ -79,10 +85,13 @@ def reconcile(
         send += live.look(use_case)
         send += close_batches(use_case, ledger=ledger, journals=journals, now=now)
         send += due.ask(use_case, busy, trained_on)
-    missing = sum(watch_arrivals(each, silences, ledger=ledger, journals=journals, now=now) for each in use_cases.all)
-    end_unknown(silences, {each.name for each in use_cases.all}, ledger=ledger, now=now)
+    missing = sum(
+        watch_arrivals(each, silences, ledger=ledger, journals=journals, now=now, telling=telling)
+        for each in use_cases.all
+    )
+    end_unknown(silences, {each.name for each in use_cases.all}, ledger=ledger, now=now, telling=telling)
     trouble += f"; data is missing, {missing} periods more" if missing else ""
-    for use_case in use_cases.all:
+    for use_case in (each for each in use_cases.all if each.training.model):
         try:
             send += _registry(use_case, ledger=ledger, approvals=approvals, registry=registry, cause=cause, now=now)
         except (Transient, Poison) as error:

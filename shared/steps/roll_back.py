@@ -1,9 +1,19 @@
-"""A person puts an earlier production version back into its slot."""
+"""An earlier production version is put back into its slot: a person asks for it, or bad live metrics do."""
 
-from shared.domain import identity, slots
+from datetime import datetime
+
+from shared.domain import identity, rollback, slots
 from shared.domain import story as stories
 from shared.domain.commands import PlanScoring, RollBack
-from shared.domain.facts import Fact, ScoringPlanned, VersionRolledBack
+from shared.domain.facts import (
+    Fact,
+    RollbackOvertaken,
+    RollbackRequested,
+    RollbackWithheld,
+    ScoringPlanned,
+    VersionRolledBack,
+)
+from shared.domain.live_metrics import WHO
 from shared.domain.slots import RollbackAsked
 from shared.domain.usecase import UseCases
 from shared.errors import Refused, UnknownUseCase
@@ -67,20 +77,29 @@ def roll_back(
     """Replace the approval by its ETag, then move the slot, then record it; scoring follows, with a plan of its own.
 
     In a story of its own, so that the plan pins the newest data, not what the version was once trained on. Delivered
-    again, it goes on where it stopped: the approval in force names the rollback's story.
+    again, it goes on where it stopped: the approval in force names the rollback's story. What a person asked for and
+    cannot be is parked; where live metrics asked, why not is a fact, and they do not ask again.
     """
     use_case = use_cases.of_model(command.model)
     if use_case is None:
         raise UnknownUseCase(f"no use case has the model {command.model!r}")
     name = identity.model_at(command.model, command.slot)
     told = ledger.story(command.story)
+    asked = rollback.requested(told)
+    if any(isinstance(one, RollbackWithheld | RollbackOvertaken) for one in told):
+        summary = f"{name} was not rolled back, as it is known"
+        return Decision(summary=summary, send=telling.wishes(command.story, ledger=ledger))
     done = stories.last(told, VersionRolledBack)
     if done is None:
         approval = approvals.approved(command.model, command.slot)
         if approval is None or approval.story != command.story:
+            if asked and (ended := _why_not(asked, approval, clock.now(), ledger=ledger, artefacts=artefacts)):
+                telling.record([ended], ledger=ledger)
+                summary = f"{name} is not rolled back: {ended.kind}"
+                return Decision(summary=summary, send=telling.wishes(command.story, ledger=ledger))
             if approval is None or approval.etag != command.etag:
                 raise Refused(f"{name} was approved anew since this rollback was asked for: look, and ask again")
-            if why_not := artefacts.why_not_loadable(command.model, command.version):
+            if not asked and (why_not := artefacts.why_not_loadable(command.model, command.version)):
                 raise Refused(f"{name} cannot go back to version {command.version}: {why_not}")
             wanted = Approval(
                 model=command.model, slot=command.slot, version=command.version, story=command.story, at=clock.now()
@@ -112,4 +131,27 @@ def roll_back(
     serve = update_endpoint.wish(use_case, story=command.story, model=command.model, version=command.version)
     return Decision(
         summary=f"{name} rolled back to version {command.version}: {command.why}", send=(plan, *serve, *tell_others)
+    )
+
+
+def _why_not(
+    asked: RollbackRequested, approval: Approval | None, now: datetime, *, ledger: Ledger, artefacts: Artefacts
+) -> RollbackOvertaken | RollbackWithheld | None:
+    """What keeps the version where it is, though its live metrics are bad. Whom somebody put back, knowing that they
+    were, is not taken away from them again.
+    """
+    if approval is None or approval.etag != asked.etag:
+        return rollback.overtaken(asked, approval.version if approval else "", now)
+    back = stories.of_kind(history(ledger, asked.model, asked.slot), VersionRolledBack)
+    reason = ""
+    if any((one.previous, one.who, one.slot) == (asked.version, WHO, asked.slot) for one in back):
+        reason = f"version {asked.version} was taken out for its live metrics before, and somebody put it back"
+    elif not asked.target:
+        reason = f"version {asked.version} was the first in production"
+    elif why_not := artefacts.why_not_loadable(asked.model, asked.target):
+        reason = f"it cannot go back to version {asked.target}: {why_not}"
+    if not reason:
+        return None
+    return RollbackWithheld(
+        story=asked.story, at=now, model=asked.model, slot=asked.slot, version=asked.version, reason=reason
     )

@@ -1,9 +1,12 @@
 """Training starts on exactly one Delta version, once per generation."""
 
+from collections.abc import Iterator
+from datetime import datetime
+
 from shared.domain import identity
 from shared.domain import story as stories
 from shared.domain.commands import StartTraining
-from shared.domain.facts import TrainingSkipped, TrainingStarted
+from shared.domain.facts import TrainingRepeated, TrainingRequested, TrainingSkipped, TrainingStarted
 from shared.domain.retrain import Skip
 from shared.domain.trace import traceparent
 from shared.domain.usecase import UseCases
@@ -24,13 +27,18 @@ def start_training(
     lake: Lake,
     clock: Clock,
 ) -> Decision:
-    """Run the training job now, under a token made of story and generation, so that a repeat finds the same run."""
+    """Run the training job now, under a token made of story and generation, so that a repeat finds the same run.
+
+    Where that repeats what failed in other stories, it is said there before it is said here that it runs.
+    """
     use_case = use_cases.named(command.use_case)
-    started = stories.last(ledger.story(command.story), TrainingStarted)
+    told = ledger.story(command.story)
+    started, requested = stories.last(told, TrainingStarted), stories.last(told, TrainingRequested)
     if started and started.generation >= command.generation:
         return Decision(summary=f"training {started.generation} runs as {started.job_run_id}, since before")
     if not use_case.training.job:
-        detail = f"{use_case.name} has no training.job: its model comes from elsewhere"
+        where = "its model comes from elsewhere" if use_case.training.model else "it has no model"
+        detail = f"{use_case.name} has no training.job: {where}"
         ledger.record([TrainingSkipped(story=command.story, at=clock.now(), reason=Skip.NO_JOB, detail=detail)])
         return Decision(summary=f"no training of {command.story}: {detail}")
     approval = approvals.approved(use_case.training.model, use_case.gate.slot)
@@ -54,6 +62,8 @@ def start_training(
             "traceparent": traceparent(command.story),
         },
     )
+    for failed in _repeated(requested, clock.now()):
+        ledger.record([failed])
     fact = TrainingStarted(
         story=command.story,
         at=clock.now(),
@@ -66,3 +76,12 @@ def start_training(
     )
     ledger.record([fact])
     return Decision(summary=f"training {command.generation} runs as {job_run_id} in {workspace}")
+
+
+def _repeated(requested: TrainingRequested | None, at: datetime) -> Iterator[TrainingRepeated]:
+    """What is to be said in the stories whose training failed."""
+    if requested:
+        for story in requested.repeats:
+            yield TrainingRepeated(
+                story=story, at=at, who=requested.who, reason=requested.reason, continues=requested.story
+            )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shared.domain import announcing, identity
 from shared.domain.commands import AnnounceDecision
 from shared.domain.description import section
-from shared.domain.facts import Fact, VersionJudged
+from shared.domain.facts import AnnouncementDue, Fact, VersionJudged
 from shared.domain.pages import NO_PAGES, Pages
 from shared.ports import Ledger, Registry
 
@@ -36,9 +36,11 @@ class Telling:
         else:
             registry.annotate(model, version, {"sluice.verdict": verdict, "sluice.decision": reason})
 
-    def record(self, facts: Sequence[Fact], *, ledger: Ledger) -> None:
-        """Record the facts, and before each that others are told, that they are to be."""
-        ledger.record(announcing.with_dues(facts) if self.announces else facts)
+    def record(self, facts: Sequence[Fact], *, ledger: Ledger) -> Sequence[bool]:
+        """Record the facts, and before each that others are told, that they are to be; of each fact, was it new?"""
+        all_of_them = announcing.with_dues(facts) if self.announces else facts
+        answers = zip(all_of_them, ledger.record(all_of_them), strict=True)
+        return [first for fact, first in answers if not isinstance(fact, AnnouncementDue)]
 
     def wishes(self, story: str, *, ledger: Ledger) -> tuple[AnnounceDecision, ...]:
         """What is to be sent so that others hear of the story."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from shared.domain import identity, rollback
 from shared.domain import story as stories
 from shared.domain.commands import Command, UpdateEndpoint
 from shared.domain.facts import (
@@ -14,9 +15,11 @@ from shared.domain.facts import (
     Fact,
 )
 from shared.domain.usecase import ServingSpec, UseCase, UseCases
-from shared.ports import Approvals, Clock, Ledger, Serving
+from shared.notes import Journals
+from shared.ports import Approval, Approvals, Clock, Ledger, Serving
 from shared.steps.canary import Canary
 from shared.steps.decision import Decision
+from shared.steps.live_values import live_spec, values_in_production
 
 _ENDED: tuple[type[EndpointFact], ...] = (EndpointUpdated, EndpointFailed)
 _SAID: dict[type[EndpointFact], str] = {
@@ -39,6 +42,7 @@ def update_endpoint(
     *,
     use_cases: UseCases,
     ledger: Ledger,
+    journals: Journals,
     approvals: Approvals,
     serving: Serving,
     clock: Clock,
@@ -63,25 +67,25 @@ def update_endpoint(
         version=version,
     )
     approval = approvals.approved(command.model, use_case.gate.slot)
-    approved = approval.version if approval else ""
-    if approved != version:
-        message = f"version {approved or '-'} is in production by now"
+    if approval is None or approval.version != version:
+        message = f"version {approval.version if approval else '-'} is in production by now"
         found: tuple[EndpointFact, ...] = (asked.then(EndpointFailed, asked.at, message=message, superseded=True),)
     else:
-        found = _brought(asked, use_case.serving, told, serving=serving)
+        bad = _bad(use_case, approval, ledger=ledger, journals=journals) if use_case.serving.canary else ""
+        found = _brought(asked, use_case.serving, told, bad, serving=serving)
     ledger.record(found)
     said = _SAID.get(type(found[-1]), "is being brought to")
     return Decision(summary=f"endpoint {name} {said} version {version}")
 
 
 def _brought(
-    asked: EndpointRequested, spec: ServingSpec, told: Sequence[Fact], *, serving: Serving
+    asked: EndpointRequested, spec: ServingSpec, told: Sequence[Fact], bad: str, *, serving: Serving
 ) -> tuple[EndpointFact, ...]:
     """Whether it serves, or failed to; else it is asked for, unless it, or another one before it, is on its way."""
     present, now = serving.endpoint(spec.endpoint), asked.at
     if present and not present.pending and present.version == asked.version and not present.canary:
         return asked, asked.then(EndpointUpdated, now)
-    canary = Canary(asked=asked, spec=spec, told=told, present=present, serving=serving)
+    canary = Canary(asked=asked, spec=spec, told=told, present=present, serving=serving, bad=bad)
     found = canary.step()
     if found is not None:
         return found
@@ -93,3 +97,13 @@ def _brought(
         return (asked.then(EndpointFailed, now, message=present.failed),)
     serving.serve(spec, asked.model, asked.version)
     return (asked,)
+
+
+def _bad(use_case: UseCase, approval: Approval, *, ledger: Ledger, journals: Journals) -> str:
+    """How the version is so by its live metrics, or "". What is about to be rolled back ends by that."""
+    live = live_spec(use_case)
+    values = values_in_production(use_case, approval, journals)
+    story = identity.story_of_live_rollback(approval.model, approval.slot, approval.etag)
+    if live is None or not live.is_bad(values) or rollback.to_come(ledger.story(story)):
+        return ""
+    return live.words(values)

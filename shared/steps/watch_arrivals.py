@@ -9,10 +9,17 @@ from shared.domain.silence import MOST, arrivals_of, missed, number_of, open_sil
 from shared.domain.usecase import UseCase
 from shared.notes import Entry, Journals
 from shared.ports import Ledger
+from shared.steps.telling import QUIET, Telling
 
 
 def watch_arrivals(
-    use_case: UseCase, silences: Sequence[Sequence[Fact]], *, ledger: Ledger, journals: Journals, now: datetime
+    use_case: UseCase,
+    silences: Sequence[Sequence[Fact]],
+    *,
+    ledger: Ledger,
+    journals: Journals,
+    now: datetime,
+    telling: Telling = QUIET,
 ) -> int:
     """Record the periods that passed without data, and end what is over; how many were new.
 
@@ -23,7 +30,7 @@ def watch_arrivals(
     for story in silences:
         missing = open_silence(story)
         if missing and missing.use_case == use_case.name and (every is None or (newest and newest.at > missing.since)):
-            _end(missing, newest if every else None, ledger, now)
+            _end(missing, newest if every else None, ledger, now, telling)
     if every is None:
         return 0
     if newest is None:
@@ -41,19 +48,26 @@ def watch_arrivals(
         )
         for period in range(max(count - MOST, 0) + 1, count + 1)
     ]
-    return sum(ledger.record(facts))
+    return sum(telling.record(facts, ledger=ledger))
 
 
-def end_unknown(silences: Sequence[Sequence[Fact]], known: Collection[str], *, ledger: Ledger, now: datetime) -> None:
+def end_unknown(
+    silences: Sequence[Sequence[Fact]],
+    known: Collection[str],
+    *,
+    ledger: Ledger,
+    now: datetime,
+    telling: Telling = QUIET,
+) -> None:
     """End the silence of use cases that are gone."""
     for story in silences:
         missing = open_silence(story)
         if missing and missing.use_case not in known:
-            _end(missing, None, ledger, now)
+            _end(missing, None, ledger, now, telling)
 
 
-def _end(missing: DataMissing, arrived: Entry | None, ledger: Ledger, now: datetime) -> None:
+def _end(missing: DataMissing, arrived: Entry | None, ledger: Ledger, now: datetime, telling: Telling) -> None:
     ended = DataResumed(
         story=missing.story, at=now, use_case=missing.use_case, arrived=arrived.story if arrived else ""
     )
-    ledger.record([ended])
+    telling.record([ended], ledger=ledger)

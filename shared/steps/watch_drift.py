@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.domain import quarantine
 from shared.domain import story as stories
 from shared.domain.commands import CheckBatch
 from shared.domain.drift import Against, compare, outcome
-from shared.domain.facts import BatchChecked, DataCommitted, DriftMeasured, LiveMetricsBad, VersionRegistered
+from shared.domain.facts import BatchChecked, DataCommitted, DriftMeasured, VersionRegistered
 from shared.domain.identity import model_at
 from shared.domain.profile import Profile, name_of, versions_of
 from shared.domain.usecase import UseCase
@@ -66,21 +67,27 @@ def measure_drift(
         findings=findings,
         verdicts=verdicts,
     )
-    ports.ledger.record([found])
+    ports.telling.record([found], ledger=ports.ledger)
     return measured(command, ports.ledger) or found
 
 
 def baseline_of(story: str, use_case: UseCase, ports: BatchPorts) -> Baseline | None:
-    """The commit to compare with, and its profile; None where there is none yet."""
-    if use_case.drift is None or use_case.drift.against is Against.CHAMPION:
-        approval = ports.approvals.approved(use_case.training.model, use_case.gate.slot)
-        for led in _data_of(approval, ports.ledger) if approval else ():
-            if led != story and (found := baseline_at(led, use_case, ports)):
-                return found
-    for entry in ports.journals.noted(versions_of(use_case.data.table), _BACK):
-        if entry.story != story and (found := baseline_at(entry.story, use_case, ports)):
+    """The commit to compare with, and its profile; None where there is none yet. Rows that were let out of quarantine
+    after their batch are like no batch: it stands for them.
+    """
+    for candidate in _candidates(use_case, ports):
+        batch = quarantine.batch_of(ports.ledger.story(candidate)) or candidate
+        if batch != story and (found := baseline_at(batch, use_case, ports)):
             return found
     return None
+
+
+def _candidates(use_case: UseCase, ports: BatchPorts) -> Iterator[str]:
+    """Stories whose commit may be compared with, the first ones rather."""
+    if use_case.training.model and (use_case.drift is None or use_case.drift.against is Against.CHAMPION):
+        approval = ports.approvals.approved(use_case.training.model, use_case.gate.slot)
+        yield from _data_of(approval, ports.ledger) if approval else ()
+    yield from (entry.story for entry in ports.journals.noted(versions_of(use_case.data.table), _BACK))
 
 
 def _data_of(approval: Approval, ledger: Ledger) -> Iterator[str]:
@@ -88,8 +95,8 @@ def _data_of(approval: Approval, ledger: Ledger) -> Iterator[str]:
     for led in ledger.find(model_at(approval.model, approval.version)):
         told = ledger.story(led)
         made = any(one.version == approval.version for one in stories.of_kind(told, VersionRegistered))
-        bad = stories.last(told, LiveMetricsBad)
-        yield bad.data_story if bad and made else led
+        asked = stories.asks_to_train(told)
+        yield asked.data_story if asked and made else led
 
 
 def baseline_at(story: str, use_case: UseCase, ports: BatchPorts) -> Baseline | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.domain import announcing, identity, people, silence, slots
+from shared.domain import announcing, identity, people, rollback, silence, slots
 from shared.domain import facts as f
 from shared.domain import story as stories
 from shared.domain.commands import Queue
@@ -80,6 +80,8 @@ def _remedies(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> Iter
         yield _of_missing(missing)
     if withheld := slots.open_withheld(story):
         yield _of_withheld(withheld)
+    if bad := rollback.open_withheld(story):
+        yield _of_bad(bad)
     for delayed in announcing.open_delays(story):
         yield Remedy(
             why=f"{delayed.what} is not announced yet",
@@ -96,6 +98,8 @@ def _remedies(story: Sequence[f.Fact], waiting: Sequence[ParkedMessage]) -> Iter
 
 def _is_over(fact: f.Fact, story: Sequence[f.Fact]) -> bool:
     """Was the batch checked again since, or let out unchecked; or the part that failed run again?"""
+    if isinstance(fact, f.TrainingFinished):
+        return stories.last(story, f.TrainingRepeated) is not None
     if isinstance(fact, f.PartFailed):
         return stories.is_cancelled(story, fact) or stories.was_run_again(story, fact)
     later = (f.BatchChecked, f.QuarantineReleased)
@@ -136,15 +140,23 @@ def _of_withheld(fact: f.RevertWithheld) -> Remedy:
     )
 
 
+def _of_bad(fact: f.RollbackWithheld) -> Remedy:
+    return Remedy(
+        why=f"version {fact.version} of {fact.model} is bad in production, and nothing was put back",
+        detail=fact.reason,
+        at=fact.at,
+        advice="look what was there before, and put that back (`rollback --to`); or have a better one trained",
+        command=("slots", fact.model),
+    )
+
+
 def _advice(fact: f.Fact, story: Sequence[f.Fact]) -> tuple[str, tuple[str, ...]]:
     match fact:
         case f.TrainingFinished():
-            bad = stories.last(story, f.LiveMetricsBad)
-            then = (
-                "it trains again with the next data, while its metrics are bad" if bad else "then land the file again"
-            )
-            command = ("metrics", "show", bad.model) if bad else ()
-            return f"{_read(fact.job_run_id, fact.result)}, mend its cause, {then}", command
+            again = "then train again on what is in silver: landed again, its rows would be there twice"
+            name = stories.use_case_of(story)
+            command = ("train", "run", name, "--because", "TEXT") if name else ()
+            return f"{_read(fact.job_run_id, fact.result)}, mend its cause, {again}", command
         case f.PartFailed(job_run_id=0):
             shard = identity.story_of_plan(fact.story, identity.shard_plan(fact.plan, fact.part))
             return "look at the story of the shard, which names the runs; then `score retry` this one", ("story", shard)

@@ -124,6 +124,19 @@ def _live_metrics_bad(fact: f.LiveMetricsBad) -> str:
 
 
 @sentence.register
+def _training_requested(fact: f.TrainingRequested) -> str:
+    past = ", whatever the cool-down says" if fact.past_cool_down else ""
+    after = f", where that of {_some(fact.repeats, ', ')} failed" if fact.repeats else ""
+    what = f"a training on version {fact.delta_version} of {fact.table}"
+    return f"{fact.who} asked for {what}{past}{after}: {fact.reason}"
+
+
+@sentence.register
+def _training_repeated(fact: f.TrainingRepeated) -> str:
+    return f"what failed is trained on again in story {fact.continues}, as {fact.who} asked: {fact.reason}"
+
+
+@sentence.register
 def _skipped(fact: f.TrainingSkipped) -> str:
     return f"no training, {fact.reason}: {fact.detail}"
 
@@ -238,6 +251,23 @@ def _announced(fact: f.DecisionAnnounced) -> str:
 def _restored(fact: f.SlotRestored) -> str:
     version = f"version {fact.version}" if fact.version else "empty"
     return f"{fact.slot} of {fact.model} is {version} again, as approved"
+
+
+@sentence.register
+def _rollback_requested(fact: f.RollbackRequested) -> str:
+    then = f"version {fact.target} is to be put back" if fact.target else "something is to be put back"
+    return f"{fact.model} version {fact.version} is bad in production, {fact.reason}; {then}"
+
+
+@sentence.register
+def _rollback_withheld(fact: f.RollbackWithheld) -> str:
+    return f"{fact.slot} of {fact.model} stays at version {fact.version}, bad as it is: {fact.reason}"
+
+
+@sentence.register
+def _rollback_overtaken(fact: f.RollbackOvertaken) -> str:
+    now = f"version {fact.approved}" if fact.approved else "no version"
+    return f"{now} of {fact.model} is in production by now, not version {fact.version}, which was bad"
 
 
 @sentence.register

@@ -88,7 +88,7 @@ def story_view(
     """
     began = story[0].at
     settled = stories.is_settled(story)
-    own = [fact for fact in story if not isinstance(fact, f.PromotionReverted)] or story
+    own = [fact for fact in story if not isinstance(fact, f.PromotionReverted | f.TrainingRepeated)] or story
     return StoryView(
         story=story[0].story,
         subject=next((fact.subjects[0] for fact in story if fact.subjects), ""),

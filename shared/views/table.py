@@ -129,14 +129,17 @@ def use_cases_text(good: Sequence[UseCase], faults: Sequence[tuple[str, str]], t
 
 def _use_case(one: UseCase, terminal: Terminal) -> str:
     read = use_case_line(one)
-    return (
-        f"{terminal.paint('✓', 'green')} {terminal.paint(one.name, 'bold')}: {visible(one.data.arrives)} is checked by"
-        f" {many(read['expectations'], 'expectation')} into {read['silver']}"
-        f"{'' if one.training.job else '; nothing is trained on it'}; {read['model']} has to pass"
-        f" {many(read['rules'], 'rule')} to be {read['slot']}; it scores "
-        + (f"{read['gold']} by {visible(read['part_by'])}" if one.scoring.job else "nothing")
-        + "".join(f"\n{terminal.paint('!', 'yellow')} {visible(each)}" for each in read["warnings"])
-    )
+    said = [
+        f"{visible(one.data.arrives)} is checked by {many(read['expectations'], 'expectation')} into {read['silver']}"
+    ]
+    if not one.training.job:
+        said.append("nothing is trained on it")
+    if read["model"]:
+        said.append(f"{read['model']} has to pass {many(read['rules'], 'rule')} to be {read['slot']}")
+        gold = f"{read['gold']} by {visible(read['part_by'])}" if one.scoring.job else "nothing"
+        said.append(f"it scores {gold}")
+    head = f"{terminal.paint('✓', 'green')} {terminal.paint(one.name, 'bold')}: {'; '.join(said)}"
+    return head + "".join(f"\n{terminal.paint('!', 'yellow')} {visible(each)}" for each in read["warnings"])
 
 
 def _headline(view: StatusView) -> str:

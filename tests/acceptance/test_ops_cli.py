@@ -385,6 +385,7 @@ COMMANDS = [
     ["jobs", "connect"],
     ["quality"],
     ["report"],
+    ["train", "run"],
     *(["score", word] for word in ("run", "status", "retry")),
     *(["arrivals", word] for word in ("find", "adopt")),
     *(["quarantine", word] for word in ("list", "show", "release")),

@@ -59,6 +59,7 @@ def test_reported_values_are_shown_and_too_many_bad_ones_ask_for_a_training(oper
         "bound": "at most 20",
         "bad": 2,
         "of": 3,
+        "then": "train",
         "is_bad": False,
         "values": [{"at": "2026-01-31T03:00:00.000Z", "value": 24.5, "is_beyond": True}],
         "stories": [],

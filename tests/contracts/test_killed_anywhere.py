@@ -52,8 +52,10 @@ def site_of(folder: Path, changed: dict[str, Any]) -> Site:
 def deliver(folder: Path, changed: dict[str, Any], story: str, nth: int) -> None:
     """The message, in a process that dies after the nth call; 0: that lives."""
     site, left = site_of(folder, changed), [nth]
-    ports = {each.name: getattr(site.ports, each.name) for each in fields(BatchPorts)}
-    fatal = {name: port if name == "clock" else Fatal(port, left) for name, port in ports.items()}
+    ports: dict[str, Any] = {each.name: getattr(site.ports, each.name) for each in fields(BatchPorts)}
+    fatal: dict[str, Any] = {
+        name: port if name in {"clock", "telling"} else Fatal(port, left) for name, port in ports.items()
+    }
     (arrived,) = stories.of_kind(site.ledger.story(story), f.DataArrived)
     check_batch(stories.check_of(arrived), use_cases=UseCases.of(site.use_case), ports=BatchPorts(**fatal))
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from local.__main__ import _parser
 from local.home import PROJECT
 from shared import gate_file, usecase
-from shared.domain import facts
+from shared.domain import announcing, facts
 from shared.domain.claimed import CLAIMED
 from shared.domain.policy import Condition
 from shared.settings import Settings
@@ -51,6 +51,11 @@ def test_fact_is_there_with_its_fields(kind: type[facts.Fact]) -> None:
     (section,) = [each for each in sections if each.startswith(f"{kind.__name__}\n")]
     missing = [f.name for f in fields(kind) if f.name not in {"story", "at"} and f"`{f.name}`" not in section]
     assert missing == []
+
+
+@pytest.mark.parametrize("kind", announcing.TOLD)
+def test_event_for_others_is_there(kind: type[facts.Fact]) -> None:
+    assert lines_with("events.md", f"Sluice.{kind.__name__}")
 
 
 def test_functions_are_there() -> None:

@@ -1,6 +1,9 @@
-"""Other systems hear of each decision: after it stands, under one id however often, and never in its way."""
+"""Other systems hear of each decision and of what is wrong with data: after it stands, under one id, not in its way."""
 
+import json
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -10,12 +13,14 @@ from shared.domain import announcing, identity
 from shared.domain import facts as f
 from shared.domain import story as stories
 from shared.domain.commands import AnnounceDecision, Queue
+from shared.domain.drift import DriftSpec, Limits, Measure
 from shared.domain.pages import NO_PAGES, Pages
+from shared.domain.usecase import QuarantineKind, TrainingSpec
 from shared.views.remedies import remedies
 from shared.views.states import State, state_of
 from shared.views.story import story_view
 from tests.ports import MemoryAnnouncer
-from tests.world import AFTER, MODEL, SLOT, USE_CASE, CrashAfter, World
+from tests.world import AFTER, BATCH, MODEL, SLOT, USE_CASE, CrashAfter, World
 
 
 def ids(world: World) -> list[str]:
@@ -193,6 +198,127 @@ def test_event_says_what_was_decided_by_what_and_where_to_read_on() -> None:
 
 @pytest.mark.parametrize("kind", announcing.TOLD)
 def test_every_kind_that_is_told_makes_an_event(kind: type[f.Fact]) -> None:
-    event = announcing.event_of(kind.example(), [], NO_PAGES)
-    assert event.subject.startswith("models/flight_delays/")
+    event = announcing.event_of(kind.example(), [f.DataArrived.example()], NO_PAGES)
+    assert event.subject.startswith(("models/flight_delays/", "use-cases/flight_delays"))
     assert not event.subject.endswith("/")
+    assert json.dumps(event.data)
+
+
+DRIFTING = DriftSpec(limits=Limits(at_most={Measure.ROWS: Decimal(50)}))
+WATCHED = replace(
+    USE_CASE,
+    data=replace(
+        USE_CASE.data,
+        quarantine=QuarantineKind.ROWS,
+        quarantine_at_most_percent=Decimal(50),
+        every=timedelta(days=1),
+    ),
+    drift=DRIFTING,
+)
+TWO_OF_THREE, NONE_OF_TWO, MANY = (
+    "origin,x\n" + rows for rows in ("JFK,1\nJFK,-2\nJFK,3\n", "JFK,-1\n" * 2, "JFK,1\n" * 9)
+)
+
+
+def told_of_data(world: World) -> list[tuple[str, str]]:
+    return [one for one in told(world) if one[1].startswith("use-cases/")]
+
+
+def test_what_is_wrong_with_data_is_published_once() -> None:
+    world = World(use_case=WATCHED, announcer=MemoryAnnouncer())
+    stories_of = {"good": world.land("flights/good.csv", BATCH)}
+    world.run()
+    assert told_of_data(world) == []
+    for name, content in {"rows": TWO_OF_THREE, "whole": NONE_OF_TWO, "many": MANY}.items():
+        stories_of[name] = world.land(f"flights/{name}.csv", content)
+        world.run()
+    assert told_of_data(world) == [
+        ("Sluice.RowsQuarantined", "use-cases/flight_delays/files/landing/flights/rows.csv"),
+        ("Sluice.DataQuarantined", "use-cases/flight_delays/files/landing/flights/whole.csv"),
+        ("Sluice.DriftMeasured", "use-cases/flight_delays/files/landing/flights/many.csv"),
+    ]
+    assert f.DriftMeasured.__name__ in world.kinds(stories_of["rows"]), "within its limits: nobody is told"
+    world.clock.advance(timedelta(days=1))
+    world.sluice.sweep()  # records it, and the next one has it told
+    world.sweep_until_quiet()
+    world.land("flights/late.csv", MANY)
+    world.run()
+    world.sluice.sweep()
+    world.sweep_until_quiet()
+    whole = "use-cases/flight_delays"
+    assert told_of_data(world)[3:] == [("Sluice.DataMissing", whole), ("Sluice.DataResumed", whole)]
+    assert len(set(ids(world))) == len(ids(world))
+    assert world.ledger.unsettled() == []
+    assert world.announcer
+    event = next(one for one in world.announcer.published if one.type == "Sluice.RowsQuarantined")
+    kept = world.last(stories_of["rows"], f.RowsQuarantined)
+    assert event.id == identity.event_id(stories_of["rows"], kept.key)
+    assert (event.data["use_case"], event.data["file"]) == ("flight_delays", "landing/flights/rows.csv")
+    assert (event.data["rows"], event.data["reasons"]) == (1, list(kept.reasons))
+
+
+def test_dead_topic_keeps_no_batch_back_and_what_is_wrong_is_told_when_it_lives() -> None:
+    announcer = MemoryAnnouncer()
+    announcer.down = "Connection refused"
+    world = World(use_case=WATCHED, announcer=announcer)
+    story = world.land(content=TWO_OF_THREE)
+    world.run()
+    assert world.last(story, f.ScoringFinished).rows == 2
+    world.clock.advance(timedelta(days=1))
+    for _ in range(2):
+        world.clock.advance(AFTER)
+        world.sluice.sweep()
+        world.collect()
+        world.run()
+    (silence,) = [one for one in world.ledger.unsettled() if one != story]
+    assert world.kinds(silence) == ["AnnouncementDue", "DataMissing", "AnnouncementDelayed"]
+    assert told(world) == []
+    announcer.down = ""
+    world.sweep_until_quiet()
+    assert {kind for kind, _ in told_of_data(world)} == {"Sluice.RowsQuarantined", "Sluice.DataMissing"}
+    assert len(ids(world)) == 3, "and the promotion"
+
+
+@pytest.mark.parametrize("content", [TWO_OF_THREE, NONE_OF_TWO, MANY], ids=["rows", "whole", "drift"])
+def test_crash_after_any_call_of_a_check_loses_no_event(content: str) -> None:
+    untrained = replace(WATCHED, data=replace(WATCHED.data, every=None), training=TrainingSpec(job="", model=MODEL))
+
+    def outcome(nth: int) -> tuple[set[str], int, str]:
+        fate = CrashAfter(-1)
+        world = World(fate.proxy, use_case=untrained)
+        world.land("flights/before.csv")
+        world.run()
+        world.announcer = MemoryAnnouncer()
+        fate.left = nth
+        world.wire(untrained)
+        world.land(content=content)
+        world.run()
+        world.sweep_until_quiet()
+        assert world.ledger.unsettled() == [], fate.crashed
+        return set(ids(world)), nth - fate.left, fate.crashed
+
+    expected, calls_, _ = outcome(-1)
+    assert expected
+    for nth in range(1, calls_ + 1):
+        found, _, crashed = outcome(nth)
+        assert found == expected, crashed
+
+
+def test_crash_of_a_sweep_loses_no_silence() -> None:
+    def outcome(nth: int) -> tuple[set[str], int, str]:
+        fate = CrashAfter(-1)
+        world = World(fate.proxy, use_case=WATCHED, announcer=MemoryAnnouncer())
+        world.land()
+        world.run()
+        world.clock.advance(timedelta(days=1))
+        fate.left = nth
+        for _ in range(2):
+            world.sweep_until_quiet()
+        missing = {one for one, (kind, _) in zip(ids(world), told(world), strict=True) if kind == "Sluice.DataMissing"}
+        return missing, nth - fate.left, fate.crashed
+
+    expected, calls_, _ = outcome(-1)
+    assert len(expected) == 1
+    for nth in range(1, calls_ + 1):
+        found, _, crashed = outcome(nth)
+        assert found == expected, crashed

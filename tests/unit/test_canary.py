@@ -8,12 +8,14 @@ import pytest
 
 from shared.domain import facts as f
 from shared.domain import story as stories
+from shared.domain.live_metrics import LiveThen
 from shared.domain.slots import RollbackAsked
-from shared.domain.usecase import CanarySpec, ServingSpec
+from shared.domain.usecase import CanarySpec, ServingSpec, UseCase
 from shared.scoring_section import ServingSection
 from shared.views.remedies import remedies
 from tests.ports import CrashError
-from tests.world import AFTER, MODEL, USE_CASE, CrashAfter, World
+from tests.unit.test_live_metrics import BAD, GOOD, LIVE, measured, policy
+from tests.world import AFTER, MODEL, SLOT, USE_CASE, CrashAfter, World
 
 NAME = "flight-delays"
 LASTS = timedelta(minutes=30)
@@ -180,6 +182,98 @@ def test_a_crash_anywhere_changes_nothing_of_it(calls: int) -> None:
     assert world.last(second, f.EndpointUpdated).version == "2"
     assert asked(world)[-1] == "2"
     assert world.last(second, f.CanaryStarted).previous == "1"
+
+
+def watched(then: LiveThen) -> UseCase:
+    return policy(SERVED, replace(LIVE, then=then))
+
+
+def says(world: World, version: str, *values: float) -> None:
+    for one in measured(world, *values, version=version):
+        world.sluice.report([one])
+
+
+def test_one_whose_live_metrics_are_bad_is_taken_back_before_its_time(world: World) -> None:
+    world.wire(watched(LiveThen.TRAIN))
+    second = trying(world)
+    world.rmse = 99.0  # nothing is better
+    says(world, "1", *[BAD] * 5)  # of the version beside it
+    says(world, "2", BAD, GOOD, BAD)
+    sweep(world)
+    assert asked(world)[1:] == ["1+2"]
+    says(world, "2", BAD)
+    sweep(world)
+    assert asked(world)[1:] == ["1+2", "1"]
+    ended = world.last(second, f.CanaryEnded)
+    assert (ended.healthy, ended.reason) == (
+        False,
+        "3 of the last 4 values of rmse are not at most 20: 21, 21, 19, 21 (too many are 3 of 5)",
+    )
+    world.serving.end(NAME)
+    sweep(world)
+    assert world.last(second, f.EndpointFailed).message == f"its canary was not well: {ended.reason}"
+    says(world, "2", *[GOOD] * 5)
+    world.sweep_until_quiet()
+    assert asked(world)[1:] == ["1+2", "1"], "it is over"
+
+
+def test_one_whose_bad_metrics_roll_it_back_ends_by_that(world: World) -> None:
+    world.wire(watched(LiveThen.ROLLBACK))
+    second = trying(world)
+    says(world, "2", *[BAD] * 3)
+    world.collect()
+    world.run()
+    assert asked(world)[1:] == ["1+2", "1"]
+    world.serving.end(NAME)
+    world.sweep_until_quiet()
+    assert world.registry.slot(MODEL, SLOT) == "1"
+    assert world.serving.endpoints[NAME].version == "1"
+    assert world.last(second, f.EndpointFailed).superseded
+    assert remedies(world.story(second), []) == ()
+
+
+def test_one_that_cannot_be_rolled_back_is_not_served_all_the_same(world: World) -> None:
+    world.wire(watched(LiveThen.ROLLBACK))
+    world.registry.broken.add("1")
+    second = trying(world)
+    says(world, "2", *[BAD] * 3)
+    world.collect()
+    world.run()
+    sweep(world)
+    assert asked(world)[1:] == ["1+2", "1"]
+    assert world.registry.slot(MODEL, SLOT) == "2"
+    assert not world.last(second, f.CanaryEnded).healthy
+
+
+@pytest.mark.parametrize("then", LiveThen)
+@pytest.mark.parametrize("calls", range(1, 40, 3))
+def test_a_crash_anywhere_while_its_metrics_are_bad_ends_with_the_version_before(calls: int, then: LiveThen) -> None:
+    fate = CrashAfter(0)
+    world = World(fate.proxy, use_case=watched(then))
+    promoted(world, "1")
+    world.serving.end(NAME)
+    sweep(world)
+    trying(world)
+    world.rmse = 99.0
+    values = measured(world, BAD, BAD, BAD, version="2")
+    fate.left = calls
+    for _ in range(5):
+        with suppress(CrashError):
+            world.sluice.report(values)
+        world.collect()
+        world.run()
+        world.clock.advance(AFTER)
+        with suppress(CrashError):
+            world.sluice.sweep()
+        world.collect()
+        world.run()
+        if world.serving.endpoints[NAME].pending:
+            world.serving.end(NAME)
+    world.sweep_until_quiet()
+    served = world.serving.endpoints[NAME]
+    assert (served.version, served.canary) == ("1", "")
+    assert asked(world)[-1] == "1"
+    assert world.registry.slot(MODEL, SLOT) == ("2" if then is LiveThen.TRAIN else "1")
 
 
 def test_it_is_asked_for_in_the_use_case() -> None:

@@ -23,9 +23,10 @@ from shared.domain.drift import (
     outcome,
     psi,
 )
-from shared.domain.profile import COLUMNS, ColumnProfile, Kind, Profile
+from shared.domain.profile import COLUMNS, ColumnProfile, Kind, Profile, versions_of
 from shared.domain.quality import ExpectationOutcome
-from shared.domain.usecase import UseCase
+from shared.domain.quarantine import ReleaseAsked
+from shared.domain.usecase import QuarantineKind, UseCase
 from shared.domain.verdict_changes import verdict_changes
 from shared.domain.verdicts import Verdict
 from shared.views.quality import history, quality_document, quality_text
@@ -237,6 +238,22 @@ def test_baseline_is_the_champions_data_or_the_version_before_as_the_use_case_sa
         _, drift = told(world, rows(5, 6, 7, 8), "3")
         assert drift is not None
         assert (drift.against_version, drift.drift is Drift.NONE) == (version, against is Against.LAST)
+
+
+@pytest.mark.parametrize("against", Against)
+def test_rows_that_were_let_out_after_their_batch_are_no_baseline(against: Against) -> None:
+    use_case = watching(psi="0.1", rows_percent="10", against=against)
+    data = replace(use_case.data, quarantine=QuarantineKind.ROWS, quarantine_at_most_percent=Decimal(60))
+    world = World(use_case=replace(use_case, data=data))
+    first, _ = told(world, rows(1, 2, -9), "1")
+    world.sluice.release(ReleaseAsked(story=first, who="ada", why="it is so"))
+    world.collect()
+    world.run()
+    entries = world.ledger.noted(versions_of(data.table), 9)
+    assert [entry.story == first for entry in entries] == [False, True]
+    _, drift = told(world, rows(1, 2), "2")
+    assert drift is not None
+    assert (drift.against, drift.drift) == (first, Drift.NONE)
 
 
 def test_repeat_measures_once_whatever_the_baseline_is_then() -> None:

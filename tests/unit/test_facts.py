@@ -71,6 +71,9 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.PromotionReverted.example(), {"model", "slot", "number"}),
         (f.RevertWithheld.example(), {"model", "slot", "cause"}),
         (f.SlotRestored.example(), {"model", "slot", "cause"}),
+        (f.RollbackRequested.example(), set()),
+        (f.RollbackWithheld.example(), set()),
+        (f.RollbackOvertaken.example(), set()),
         (f.VersionRolledBack.example(), set()),
         (f.AnnouncementDue.example(), {"about"}),
         (f.AnnouncementDelayed.example(), {"about"}),
@@ -99,6 +102,8 @@ def test_keys_of_the_kinds_are_told_apart() -> None:
         (f.RowsQuarantined.example(), {"generation"}),
         (f.TrainingSkipped.example(), set()),
         (f.LiveMetricsBad.example(), set()),
+        (f.TrainingRequested.example(), set()),
+        (f.TrainingRepeated.example(), {"continues"}),
         (f.DataMissing.example(), {"period"}),
         (f.DataResumed.example(), set()),
         (f.QuarantineReleased.example(), {"generation"}),
@@ -141,7 +146,9 @@ def _another(fact: f.Fact, field: str) -> Any:
         (f.SlotRestored.example(), (HISTORY, CONTEST)),
         (f.VersionPromoted.example(), (HISTORY,)),
         (f.LiveMetricsBad.example(), ("flight_delays@1",)),
+        (f.TrainingRequested.example(), ("flight_delays/training",)),
         (f.VersionRolledBack.example(), ("flight_delays@1", HISTORY)),
+        (f.RollbackRequested.example(), ("flight_delays@2",)),
     ],
 )
 def test_file_run_and_version_lead_to_the_story(fact: f.Fact, subjects: tuple[str, ...]) -> None:

@@ -32,6 +32,7 @@ def test_keys_stay_what_they_are() -> None:
     assert identity.story_of_arrival("landing/flights/2013-01.csv", "0x8DC") == "773fdb410ae98c61"
     assert identity.story_of_version("flight_delays", "1") == "578b95d772cbe774"
     assert identity.plan_id("0123456789abcdef", "flight_delays", "1", 1) == "5392dcac7df3"
+    assert identity.story_of_live_rollback("flight_delays", "champion", "2") == "a35a164320905ffa"
     assert identity.story_of_live_metrics("flight_delays", "1", 1, "rmse") == "fa36fc63e1a53edc"
     assert (
         identity.run_token("training", "0123456789abcdef", "1")

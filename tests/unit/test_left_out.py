@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from shared.domain import facts as f
+from shared.domain.drift import Against, DriftSpec
 from shared.domain.retrain import Skip
-from shared.domain.usecase import ScoringSpec, ServingSpec
+from shared.domain.usecase import NO_GATE, ScoringSpec, ServingSpec, TrainingSpec
 from shared.errors import Refused
 from tests.world import MODEL, USE_CASE, World
 
@@ -55,4 +56,19 @@ def test_without_training_and_scoring_data_is_checked() -> None:
     world.run()
     assert world.kinds(good)[-1] == "TrainingSkipped"
     assert world.kinds(bad)[-1] == "DataQuarantined"
+    assert (world.ledger.unsettled(), world.ledger.parked()) == ([], [])
+
+
+@pytest.mark.parametrize("drift", [None, DriftSpec(against=Against.CHAMPION)])
+def test_without_a_model_data_is_checked_and_no_registry_is_asked(
+    drift: DriftSpec | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_data = replace(USE_CASE, training=TrainingSpec(), gate=NO_GATE, scoring=NO_SCORING, drift=drift)
+    world = World(use_case=of_data)
+    good, bad = world.land(), world.land("flights/bad.csv", "origin,x\nJFK,-1\n")
+    world.run()
+    assert world.last(good, f.TrainingSkipped).detail == "flight_delays has no training.job: it has no model"
+    assert world.kinds(bad)[-1] == "DataQuarantined"
+    monkeypatch.setattr(world.registry, "versions", None)
+    assert world.sweep_until_quiet() == 0
     assert (world.ledger.unsettled(), world.ledger.parked()) == ([], [])

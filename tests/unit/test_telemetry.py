@@ -110,10 +110,16 @@ def test_shards_are_in_the_trace_of_the_whole(watched: Watched) -> None:
 def test_work_is_counted(watched: Watched) -> None:
     watched.world.land()
     watched.world.run()
+    watched.world.land("flights/bad.csv", "origin,x\nJFK,-1\nJFK,2\n")
+    watched.world.run()
     watched.world.sluice.event(None, None, {"url": "x"})
     numbers = watched.numbers()
     assert sum(point.count for point in numbers["sluice.time_to_train"]) == 1
     assert {point.attributes["work"] for point in numbers["sluice.work.duration"]} >= {"check", "training", "part"}
+    checks = {point.attributes["verdict"]: point.value for point in numbers["sluice.check"]}
+    assert checks == {"passed": 1, "failed": 1}
+    ((kept),) = numbers["sluice.rows.quarantined"]
+    assert (kept.value, dict(kept.attributes)) == (2, {"use_case": "flight_delays"})
     ((judged),) = numbers["sluice.gate"]
     assert (judged.value, judged.attributes["verdict"]) == (1, "passed")
     ((parked),) = numbers["sluice.parked"]

@@ -13,13 +13,25 @@ import pytest
 
 from shared import usecase
 from shared.domain.drift import Measure
-from shared.domain.live_metrics import LiveSpec
+from shared.domain.live_metrics import LiveSpec, LiveThen
 from shared.domain.retrain import RetrainSpec, When
 from shared.domain.schema import SchemaChange
-from shared.domain.usecase import DataSpec, Enforcement, Format, QuarantineKind, SlotKind, UseCases
+from shared.domain.usecase import (
+    NO_GATE,
+    DataSpec,
+    Enforcement,
+    Format,
+    LandedAgain,
+    QuarantineKind,
+    SlotKind,
+    TrainingSpec,
+    UseCases,
+)
 from shared.domain.verdicts import Severity
 from shared.errors import Misconfigured, UnknownUseCase
 from shared.views.document import use_case_line
+from shared.views.table import use_cases_text
+from shared.views.terminal import Terminal
 
 USE_CASES = Path(__file__).parents[2] / "usecases"
 FLIGHT_DELAYS = USE_CASES / "flight_delays"
@@ -302,7 +314,6 @@ def test_every_fault_of_every_file_is_told_at_once(folder: Path, tmp_path: Path)
         ("flight_delays/features.py", "it is not there"),
         ("second/usecase.yml", "owner"),
         ("second/usecase.yml", "data"),
-        ("second/usecase.yml", "training"),
         ("second/gate.yml", "rules"),
         ("second/expectations.json", "no expectation suite"),
     ]:
@@ -400,6 +411,10 @@ def test_live_metric_is_read(folder: Path) -> None:
     change(folder / "usecase.yml", "training:\n", text)
     live = LiveSpec(metric="rmse", at_most=Decimal("20.5"), bad=3, of=5)
     assert usecase.load_one(folder).retrain == RetrainSpec(when=When.LIVE_METRICS, live=live)
+    change(folder / "usecase.yml", "bad: 3, of: 5 }", "bad: 3, of: 5, then: both }")
+    assert usecase.load_one(folder).retrain == RetrainSpec(
+        when=When.LIVE_METRICS, live=replace(live, then=LiveThen.BOTH)
+    )
 
 
 @pytest.mark.parametrize(
@@ -420,6 +435,10 @@ def test_live_metric_is_read(folder: Path) -> None:
         ),
         ("retrain: { live: { metric: rmse, at_most: 20, bad: 0, of: 5 } }", "retrain.live.bad"),
         ("retrain: { live: { metric: rmse, at_most: 20, bad: 3, of: 101 } }", "retrain.live.of"),
+        (
+            "retrain: { live: { metric: rmse, at_most: 20, bad: 3, of: 5, then: stop } }",
+            "retrain.live.then: Input should be 'train', 'rollback' or 'both'",
+        ),
         ("retrain: { live: { metric: rmse, at_most: low, bad: 3, of: 5 } }", "retrain.live.at_most"),
         ("retrain: { live: { metric: rmse, at_most: NaN, bad: 3, of: 5 } }", "retrain.live.at_most"),
         ("retrain: { live: { metric: '', at_most: 20, bad: 3, of: 5 } }", "retrain.live.metric"),
@@ -481,6 +500,7 @@ def test_what_no_file_is_written_in_is_refused(folder: Path, line: str, told: st
         ("batch: { ends_with: a/b }", "data.batch.ends_with: "),
         ("format: delta", "say format: delta and arrives: TABLE/_delta_log/*.json"),
         ("schema_changes: [renamed]", "data.schema_changes"),
+        ("again: replace", "data.again"),
     ],
 )
 def test_batch_that_never_is_whole_is_refused(folder: Path, line: str, told: str) -> None:
@@ -513,6 +533,39 @@ def test_every_component_can_be_left_out(folder: Path) -> None:
     assert (one.training.job, one.scoring.job, one.data.expectations, one.serving) == ("", "", "", None)
     assert one.jobs == ()
     assert use_case_line(one)["expectations"] == 0
+
+
+def test_use_case_of_data_alone_has_neither_model_nor_gate(folder: Path) -> None:
+    sections = re.split(r"\n(?=\S)", (folder / "usecase.yml").read_text())
+    of_data = [
+        each for each in sections if not each.startswith(("training:", "gate:", "scoring:", "serving:", "retrain:"))
+    ]
+    (folder / "usecase.yml").write_text("\n".join(of_data))
+    for name in ("training.yml", "features.py", "gate.yml"):
+        (folder / name).unlink()
+    one = usecase.load_one(folder)
+    assert (one.training, one.gate, one.jobs) == (TrainingSpec(), NO_GATE, ())
+    assert usecase.load(folder.parent).of_model("") is None
+    assert use_cases_text([one], [], Terminal()) == (
+        "✓ flight_delays: landing/flights/*.csv is checked by 11 expectations into silver/flight_delays; nothing is"
+        " trained on it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "fault"),
+    [
+        ("gate: { slot: champion }", "training names the model, and gate what it has to pass: write both"),
+        ("training: { model: delays }", "training names the model, and gate what it has to pass: write both"),
+        ("retrain: { when: drift }", "retrain is of a model: name it in training, with its gate, or take retrain away"),
+        ("serving: { endpoint: delays }", "serving is of a model: name it in training"),
+    ],
+)
+def test_what_is_of_a_model_needs_one(section: str, fault: str, folder: Path) -> None:
+    data = "name: flight_delays\ndata:\n  arrives: landing/flights/*.csv\n  table: silver/flight_delays\n"
+    (folder / "usecase.yml").write_text(f"{data}{section}\n")
+    (found,) = faults(folder)
+    assert fault in found
 
 
 def test_what_makes_no_sense_together_is_told(folder: Path) -> None:
@@ -560,6 +613,7 @@ def test_without_partitions_parts_are_groups_of_files(folder: Path) -> None:
         {"columns": {"x": "DATE"}},
         {"null_values": ("NA",)},
         {"schema_changes": frozenset({SchemaChange.ADDED})},
+        {"again": LandedAgain.REFUSE},
     ],
 )
 def test_fingerprint_of_a_check_changes_with_all_that_it_depends_on(changed: dict[str, Any]) -> None:

@@ -48,9 +48,20 @@ def test_a_file_that_lands_is_its_own(tmp_path: Path, month: Path) -> None:
     assert found.name == "late"
 
 
+def test_without_a_target_it_is_of_data_alone(tmp_path: Path, month: Path) -> None:
+    done = new(tmp_path, "late", "--from", str(month), "--part", "origin", *KEY)
+    assert done.returncode == 0, done.stderr
+    assert "gate.yml" not in done.stdout
+    (written,) = usecase.load(tmp_path).all
+    assert (written.training.model, written.jobs) == ("", ())
+    assert sorted(file.name for file in (tmp_path / "late").iterdir()) == ["expectations.json", "usecase.yml"]
+    assert GreatExpectations("1GB").check(month, written.data).verdict is Verdict.PASSED
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("--from", "FILE", "--target", "arr_delay", "--part", "origin", *KEY), "--target and --time go together"),
         (("--from", "nowhere.csv", *ARGUMENTS, *KEY), "no such file"),
         (("--from", "FILE", *ARGUMENTS, "--key", "nothing"), "has no column nothing; it has"),
     ],
