@@ -21,7 +21,7 @@ def check(options: argparse.Namespace, output: Output) -> int:
     """Validate the folders. It needs no settings."""
     good: list[UseCase] = []
     faults: list[str] = []
-    for folder in options.folders or [_default(options.settings)]:
+    for folder in options.folders or [use_cases_folder(options.settings)]:
         if (folder / FILE).exists():
             good += _one(folder, faults)
         else:
@@ -31,7 +31,8 @@ def check(options: argparse.Namespace, output: Output) -> int:
     return FAULTS if told else WELL
 
 
-def _default(settings: Path | None) -> Path:
+def use_cases_folder(settings: Path | None) -> Path:
+    """Where the use cases are: as the settings say that were named, else USE_CASES, else `usecases`."""
     return Path(settings_of(settings).use_cases if settings else os.environ.get("USE_CASES") or "usecases")
 
 

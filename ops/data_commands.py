@@ -1,11 +1,11 @@
-"""The command line about data: arrivals, quarantine, quality, report."""
+"""The command line about data: arrivals, check, quarantine, quality, report."""
 
 import argparse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ops import arrivals, quality, quarantine
+from ops import arrivals, quality, quarantine, trying
 from ops.arguments import a_beginning
 
 type Command = Callable[..., argparse.ArgumentParser]
@@ -14,6 +14,7 @@ type Command = Callable[..., argparse.ArgumentParser]
 def add_data_commands(commands: Any, command: Command) -> None:
     """Add them to the others."""
     _arrivals(commands, command)
+    _of_files(commands, command)
     parent = commands.add_parser(
         "quarantine", help="work on data that failed its check", description="Work on data that failed its check."
     )
@@ -99,3 +100,23 @@ def _arrivals(commands: Any, command: Command) -> None:
     )
     adopt.add_argument("--dry-run", action="store_true", help="only say what would arrive")
     adopt.set_defaults(run=arrivals.adopt)
+
+
+def _of_files(commands: Any, command: Command) -> None:
+    """What needs no stack."""
+    of_data = commands.add_parser(
+        "data", help="try a suite on data", description="Try a suite on data; nothing is written to ledger or lake."
+    ).add_subparsers(dest="of_data", metavar="COMMAND", required=True)
+    check = command(
+        of_data,
+        "check",
+        description="check a local file as it would be checked when it lands; it needs the use case's folder alone",
+        well="0 it would be committed: passed or warned; 1 it would not, or not all of it",
+    )
+    check.add_argument("use_case", metavar="USE_CASE", help="its name, or its folder")
+    check.add_argument(
+        "file", type=Path, metavar="FILE", help="a file as it would land, or a folder of a batch's files"
+    )
+    check.add_argument("--suite", type=Path, metavar="FILE", help="another suite than the use case's")
+    check.add_argument("--report", type=Path, metavar="FILE", help="also write the report, a page that stands alone")
+    check.set_defaults(run=trying.check)

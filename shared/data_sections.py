@@ -6,8 +6,9 @@ from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
+from shared.domain import column_types
 from shared.domain.live_metrics import LiveSpec, LiveThen
 from shared.domain.retrain import RetrainSpec, When
 from shared.domain.schema import SchemaChange
@@ -70,7 +71,7 @@ class DataSection(Section):
     expectations: str | None = "expectations.json"
     table: TablePath
     partition_by: str | None = None
-    columns: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, Annotated[str, AfterValidator(column_types.demand)]] = Field(default_factory=dict)
     null_values: list[str] = Field(default=[""])
     quarantine: QuarantineKind = QuarantineKind.BATCH
     quarantine_at_most_percent: Decimal = Field(default=Decimal(10), gt=0, lt=100)

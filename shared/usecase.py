@@ -140,6 +140,15 @@ def load_one(folder: Path) -> UseCase:
     )
 
 
+def load_suite(file: Path) -> str:
+    """The text of a suite. Raises Misconfigured with every fault."""
+    faults: list[str] = []
+    text = _suite(file, faults)
+    if faults:
+        raise Misconfigured("\n".join(faults))
+    return text
+
+
 def _twice(values: list[str]) -> list[str]:
     return sorted({value for value in values if values.count(value) > 1})
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, cast
 
+from shared.adapters import column_names
 from shared.domain.usecase import DataSpec, Format
 from shared.errors import Malformed, TooLarge
 
@@ -19,14 +20,16 @@ _LONGEST = 32 << 20
 def plain(file: Path, spec: DataSpec, folder: Path) -> Sequence[Path]:
     """The file, or those in a folder, themselves where they are neither packed nor in another encoding; else copies.
 
-    Raises TooLarge for more than `spec.largest` bytes together, Malformed for what is no whole gzip or not in the
-    encoding.
+    Raises TooLarge for more than `spec.largest` bytes together, Malformed for what is no whole gzip, not in the
+    encoding, or has a column twice in its header.
     """
     files = sorted(file.iterdir()) if file.is_dir() else [file]
     found, left = [], spec.largest
     for number, one in enumerate(files):
         found.append(_plain(one, spec, folder / f"plain-{number}", left))
         left -= found[-1].stat().st_size
+        with found[-1].open("rb") as text:
+            column_names.demand_header(text.read(column_names.LONGEST), one.name, spec)
     return found
 
 
@@ -46,6 +49,7 @@ def beginning(head: bytes, spec: DataSpec, name: str) -> bytes:
     except zlib.error as error:
         raise Malformed(f"{name} is no whole gzip file: {error}") from error
     text = codecs.getincrementaldecoder(spec.encoding)(errors="replace").decode(plain_head)
+    column_names.demand_header(text.encode(), name, spec)
     end = len(text)
     while (end := text.rfind("\n", 0, end)) > 0:
         if spec.format is not Format.CSV or text.count('"', 0, end) % 2 == 0:  # else the line goes on in a value

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.adapters import landed_file
+from shared.adapters import column_names, landed_file
 from shared.domain.usecase import DataSpec, Format
 from shared.errors import Malformed
 from shared.quarantine import REASONS
@@ -30,6 +30,7 @@ _NOT_OF_DELTA = ("TIME", "TIME WITH TIME ZONE", "TIME_NS", "INTERVAL", "BIT")
 _TYPES = ("BOOLEAN", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "TIMESTAMPTZ", "VARCHAR")
 """What DuckDB may take a column of a CSV for, where the use case gives it no type: a time of day stays a text."""
 
+_OBJECTS = "format = 'newline_delimited'"
 _JSON_LINES = (
     "format = 'newline_delimited', records = true, sample_size = -1, map_inference_threshold = -1,"
     " field_appearance_threshold = 0, union_by_name = true"
@@ -168,6 +169,7 @@ def selected(
     else:
         rows = f"SELECT * FROM read_parquet({source}, union_by_name = true)"
     kinds = {str(name): str(kind) for name, kind, *_ in db.sql(f"DESCRIBE {rows}").fetchall()}
+    column_names.demand_fields(db, files, kinds, f"read_json_objects({source}, {_OBJECTS})", spec)
     for name, kind in kinds.items():
         if name.lower() == REASONS:
             raise Malformed(f"it has a column {name}, which is the quarantine's own: give it another name")

@@ -14,7 +14,7 @@ from shared.errors import Refused
 from shared.notes import Entry, Journals
 from shared.ports import Approvals, Clock, Ledger
 from shared.steps.claim_training import LOOKED_AT, claims_in
-from shared.steps.live_metrics import live_spec
+from shared.steps.live_values import live_spec
 
 _BACK = 10
 """So many versions back failed trainings are looked for, which the new one repeats."""

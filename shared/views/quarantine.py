@@ -93,15 +93,18 @@ def kept_text(view: QuarantineView, kept: Kept | None, where: str, terminal: Ter
     if kept is None:
         lines += ["", "its rows could not be read: the file is beside, in _landed"]
     else:
-        lines += ["", terminal.paint(f"{many(kept.rows, 'row')} kept", "bold")]
-        counts = [[Cell(f"  {count:,}"), Cell(visible(reason))] for reason, count in kept.by_reason.items()]
-        lines += grid(counts, terminal, elastic=(1,))
-        if kept.sample:
-            lines += ["", terminal.paint("such as", "bold"), *_sample(kept, terminal)]
+        lines += ["", terminal.paint(f"{many(kept.rows, 'row')} kept", "bold"), *sample_text(kept, terminal)]
     if view.waits:
         release = ("quarantine", "release", fact.story, "--because", "TEXT")
         lines += ["", f"let it out as it is: {terminal.typed(release)}"]
     return "\n".join(lines)
+
+
+def sample_text(kept: Kept, terminal: Terminal) -> list[str]:
+    """How many rows by which reason, and some of them."""
+    counts = [[Cell(f"  {count:,}"), Cell(visible(reason))] for reason, count in kept.by_reason.items()]
+    lines = grid(counts, terminal, elastic=(1,))
+    return [*lines, "", terminal.paint("such as", "bold"), *_sample(kept, terminal)] if kept.sample else lines
 
 
 def _item(text: str, terminal: Terminal) -> list[str]:

@@ -7,6 +7,8 @@ from shared.domain import facts as f
 from shared.domain import quarantine
 from shared.domain import story as stories
 from shared.domain.profile import Profile, name_of
+from shared.domain.quality import ExpectationOutcome
+from shared.domain.verdicts import Verdict
 from shared.profiles import Profiles
 from shared.quarantine import Kept, Quarantine
 from shared.views.document import Document
@@ -16,10 +18,21 @@ from shared.views.records import Records
 VERSIONS = 12
 """So many versions make the trend."""
 
+_WORST_FIRST = (
+    Verdict.ERROR,
+    Verdict.MISCONFIGURED,
+    Verdict.FAILED,
+    Verdict.WAITING,
+    Verdict.WARNED,
+    Verdict.PASSED,
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReportView:
-    """One check. `profile` and `baseline` are None where they are not kept; `kept` where nothing is in quarantine."""
+    """One check. `profile` and `baseline` are None where they are not kept; `kept` where nothing is in quarantine.
+    `would` is what would become of a batch that did not land.
+    """
 
     story: str
     subject: str
@@ -31,6 +44,12 @@ class ReportView:
     baseline: Profile | None
     kept: Kept | None
     versions: tuple[VersionQuality, ...]
+    would: str = ""
+
+    @property
+    def worst_first(self) -> Sequence[ExpectationOutcome]:
+        """What was asked, what did not pass first."""
+        return sorted(self.checked.expectations, key=lambda one: _WORST_FIRST.index(one.verdict))
 
 
 def report_view(
@@ -87,6 +106,19 @@ def _table_of(records: Records, told: Sequence[f.Fact], use_case: str) -> str:
         if committed and stories.use_case_of(other) == use_case:
             return committed.table
     return ""
+
+
+def found(one: ExpectationOutcome, rows: int) -> str:
+    """What was found where that was asked, in words."""
+    if one.detail:
+        return one.detail
+    if one.unexpected is not None:
+        return (
+            f"none of {rows:,} rows breaks it"
+            if not one.unexpected
+            else f"{one.unexpected:,} of {rows:,} rows break it"
+        )
+    return one.observed or "as asked"
 
 
 def report_document(view: ReportView) -> Document:

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from shared.domain import facts as f
 from shared.domain.drift import Drift, DriftFinding
 from shared.domain.profile import ColumnProfile
-from shared.domain.quality import ExpectationOutcome
 from shared.domain.verdicts import Severity, Verdict
 from shared.quarantine import Kept
 from shared.views.html import Html, element, together
 from shared.views.page import Place, alone, framed
 from shared.views.plots import bars_of, drawing, length
 from shared.views.quality import VersionQuality
-from shared.views.report import ReportView
+from shared.views.report import ReportView, found
 from shared.views.sentences import many, sentence
 from shared.views.table import VERDICT_MARKS
 from shared.views.text import clock, iso, utc, visible
@@ -40,7 +39,7 @@ def report_page(view: ReportView, place: Place | None) -> str:
     if view.profile:
         body += [element("h2", "How the values are spread"), *_plots(view)]
     if view.kept and view.kept.sample:
-        body += [element("h2", "In quarantine"), *_sample(view.kept)]
+        body += [element("h2", "What would be in quarantine" if view.would else "In quarantine"), *_sample(view.kept)]
     if view.versions:
         body += [element("h2", "The versions before" if not _is_newest(view) else "The versions"), _trend(view, place)]
     if place is None:
@@ -55,16 +54,18 @@ def _is_newest(view: ReportView) -> bool:
 def _head(view: ReportView, title: str, look: str, place: Place | None) -> Html:
     checked = view.checked
     story = element("a", view.story, href=place.story(view.story), class_="id") if place else view.story
+    named = ("not landed",) if view.would else ("story ", story)
     again = f", generation {checked.generation}" if checked.generation > 1 else ""
+    told = view.would or (sentence(view.outcome) if view.outcome else "")
     about = [
         element("p", visible(sentence(checked))),
-        element("p", visible(sentence(view.outcome))) if view.outcome else "",
+        element("p", visible(told)) if told else "",
         element(
             "p",
             f"{visible(view.use_case)} · {utc(checked.at)} · suite ",
             element("span", checked.suite, class_="id"),
-            f"{again} · story ",
-            story,
+            f"{again} · ",
+            *named,
             class_="soft",
         ),
     ]
@@ -72,16 +73,6 @@ def _head(view: ReportView, title: str, look: str, place: Place | None) -> Html:
 
 
 def _expectations(view: ReportView) -> Html:
-    """What did not pass first."""
-    order = [
-        Verdict.ERROR,
-        Verdict.MISCONFIGURED,
-        Verdict.FAILED,
-        Verdict.WAITING,
-        Verdict.WARNED,
-        Verdict.PASSED,
-    ]
-    told = sorted(view.checked.expectations, key=lambda one: order.index(one.verdict))
     rows = [
         element(
             "tr",
@@ -89,28 +80,16 @@ def _expectations(view: ReportView) -> Html:
                 "td", element("span", f"{VERDICT_MARKS[one.verdict]} {one.verdict}", class_=f"state {one.verdict}")
             ),
             element("th", visible(one.asked), element("span", one.expectation, class_="sub"), scope="row"),
-            element("td", visible(_observed(one, view.checked.rows)), class_="what"),
+            element("td", visible(found(one, view.checked.rows)), class_="what"),
             element("td", "stops" if one.severity is Severity.BLOCKING else "warns", class_="wide"),
         )
-        for one in told
+        for one in view.worst_first
     ]
     return _table(("Verdict", "Asked", "Found", "*Failing"), rows)
 
 
 def _verdict(verdict: Verdict) -> Html:
     return element("span", f"{VERDICT_MARKS[verdict]} {verdict}", class_=f"state {verdict}")
-
-
-def _observed(one: ExpectationOutcome, rows: int) -> str:
-    if one.detail:
-        return one.detail
-    if one.unexpected is not None:
-        return (
-            f"none of {rows:,} rows breaks it"
-            if not one.unexpected
-            else f"{one.unexpected:,} of {rows:,} rows break it"
-        )
-    return one.observed or "as asked"
 
 
 def _findings(drift: f.DriftMeasured) -> Html:

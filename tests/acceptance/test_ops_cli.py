@@ -382,6 +382,7 @@ COMMANDS = [
     *(["webhooks", word] for word in ("ensure", "list", "test")),
     ["usecase", "check"],
     ["usecase", "new"],
+    ["data", "check"],
     ["jobs", "connect"],
     ["quality"],
     ["report"],

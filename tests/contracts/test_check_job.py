@@ -538,6 +538,7 @@ def test_what_cannot_be_read_is_answered_and_the_run_ends_well(laptop: Laptop) -
     pd.DataFrame({"a": range(1000)}).to_parquet(folder / "whole.parquet")
     whole = (folder / "whole.parquet").read_bytes()
     pd.DataFrame({"a": ["1", "x"]}).to_parquet(folder / "texts.parquet")
+    pd.DataFrame({"a": [1], "A": [2]}).to_parquet(folder / "twice.parquet")
     typed = schema(id="long", x="string")
 
     def of_csv(name: str, content: bytes, **changed: Any) -> Document:
@@ -560,6 +561,7 @@ def test_what_cannot_be_read_is_answered_and_the_run_ends_well(laptop: Laptop) -
         "json": (of("json_lines", file("bad.jsonl", b'{"id": 1}\n{"id"\n'), schema(id="long")), ""),
         "json-type": (of("json_lines", file("type.jsonl", b'{"id": "x"}\n'), schema(id="long")), ""),
         "parquet": (of("parquet", file("cut.parquet", whole[: len(whole) // 2]), schema()), ""),
+        "parquet-twice": (of("parquet", folder / "twice.parquet", schema()), "column a is there twice, as a and A"),
         "parquet-types": (
             {"format": "parquet", "reads": [read(folder / "texts.parquet", folder / "whole.parquet")]},
             "column a is ",

@@ -205,6 +205,9 @@ def test_columns_that_change(both: Callable[..., tuple[Site, Site]]) -> None:
         (b"id,origin\n1,JF\xffK\n", {}),
         (b"", {"format": Format.PARQUET}),
         (b"id,origin,x\n1,JFK,one\n", {}),
+        (b"id,origin,origin\n1,JFK,one\n", {}),
+        (b"id,origin,Origin\n1,JFK,one\n", {}),
+        (b'{"id": 1, "origin": "a", "ID": 2}\n', {"format": Format.JSON_LINES}),
     ],
 )
 def test_what_cannot_be_read_is_an_error(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 import pytest
 from deltalake import DeltaTable
 
@@ -133,6 +134,15 @@ UNREADABLE: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "too large unpacked": (gzip.compress(as_csv().encode() + b"a" * 100_000), {"largest": 50_000}, "data.largest_mb"),
     "a column of the quarantine's": (b"origin,x,_Reasons\nJFK,1,late\n", {}, "the quarantine's own"),
     "no type of a table": (as_csv().replace("1.5", "12:30").encode(), {"columns": {"x": "TIME"}}, "data.columns"),
+    "a column twice": (b"origin,x,origin\nJFK,1,a\n", {}, "column origin is there twice, in the header of landed"),
+    "twice but for its case": (b'\xef\xbb\xbf"origin",x, Origin\nJFK,1,a\n', {}, "as origin and Origin"),
+    "twice in another encoding": (
+        "origin;ä;ä\n".encode("utf-16"),
+        {"encoding": "utf-16", "delimiter": ";"},
+        "column ä",
+    ),
+    "a key in two spellings": (b'{"x": 1}\n{"X": 2}\n', {"format": Format.JSON_LINES}, "as X and x"),
+    "a key twice": (b'{"x": 1, "x": 2}\n', {"format": Format.JSON_LINES}, 'duplicate key "x"'),
     "bomb": (gzip.compress(bytes(50_000_000)), {"largest": 1 << 20}, "data.largest_mb"),
 }
 
@@ -147,6 +157,28 @@ def test_what_cannot_be_read_is_an_error_that_says_why(
     assert report.verdict is Verdict.ERROR
     assert "landed can be read" in report.reasons[0]
     assert says in report.reasons[0]
+
+
+def test_column_that_is_twice_in_parquet_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "landed"
+    pd.DataFrame({"n": [{"a": 1, "a_1": 2}], "a": [1], "A": [3]}).to_parquet(file)
+    report = QUALITY.check(file, replace(SPEC, format=Format.PARQUET))
+    assert report.verdict is Verdict.ERROR
+    assert "column a is there twice, as a and A" in report.reasons[0]
+    assert "in the schema of landed" in report.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "how"),
+    [
+        ("a,a_1,x_1,,\n1,2,3,4,5\n", {}),
+        ('a,a_1,"x_1\n"\n1,2,3\n', {}),
+        ('{"a": 1, "a_1": 2, "x_1": 3}\n', {"format": Format.JSON_LINES}),
+    ],
+)
+def test_name_that_looks_like_one_that_duckdb_makes_is_one(text: str, how: dict[str, Any], tmp_path: Path) -> None:
+    (found,) = rows_of(text, tmp_path, **how)
+    assert (found["a"], found["a_1"]) in {("1", "2"), (1, 2)}
 
 
 def test_what_does_not_fit_in_memory_is_put_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

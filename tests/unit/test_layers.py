@@ -64,6 +64,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "shared.usecase",
         "shared.wire",
     ),
+    "shared.trial": (*CORE, "shared.adapters", "shared.steps"),
     "shared.sign_in": ("shared.adapters", "shared.domain", "shared.errors", "shared.settings", "shared.wire"),
     "shared.installation": ("shared.adapters", "shared.settings", "shared.wire"),
     "shared": (),
@@ -85,6 +86,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "shared.installation",
         "shared.opened",
         "shared.settings",
+        "shared.trial",
         "shared.usecase",
         "shared.views",
     ),
@@ -238,7 +240,7 @@ def test_only_what_wires_them_names_adapters() -> None:
         for imported, _ in imported_by(module)
         if is_within(imported, "shared.adapters") and not is_within(module, "shared.adapters")
     }
-    assert naming == {"shared.bootstrap", "shared.installation", "shared.opened", "shared.sign_in"}
+    assert naming == {"shared.bootstrap", "shared.installation", "shared.opened", "shared.sign_in", "shared.trial"}
 
 
 def test_there_are_no_import_cycles() -> None:

@@ -185,6 +185,8 @@ def test_what_is_told_stays_short(folder: Path) -> None:
         ("  slot: champion", "  slot: champion\n  max_reverts: 0", "gate.max_reverts"),
         ('["NA", ""]', "NA", "data.null_values: Input should be a valid list (it is 'NA')"),
         ("    year: BIGINT", "    year: 64", "data.columns.year: Input should be a valid string (it is 64)"),
+        ("year: BIGINT", "year: BIGINTT", "data.columns.year: Value error, DuckDB has no type BIGINTT: write a type"),
+        ("year: BIGINT", "year: TIME", "data.columns.year: Value error, TIME is what a Delta table cannot be: write a"),
         ("name: flight_delays", "name: flights", "name: 'flights', but its folder is 'flight_delays': make them equal"),
         (
             "  part_by: origin",

@@ -40,6 +40,16 @@ def demand(rows: DataFrame, read: Mapping[str, Any]) -> DataFrame:
     return rows
 
 
+def demand_names(rows: DataFrame) -> DataFrame:
+    """The same rows, if no two columns have names that a table does not tell apart. Raises Unreadable."""
+    first: dict[str, str] = {}
+    for name in rows.columns:
+        if before := first.get(name.lower()):
+            raise Unreadable(f"column {before} is there twice, as {before} and {name}: give each a name of its own")
+        first[name.lower()] = name
+    return rows
+
+
 def demand_closed_quotes(spark: SparkSession, read: Mapping[str, Any]) -> None:
     """Raise Unreadable for a text file with an odd number of quotes: one that nothing closes takes the rest of the file
     for its value, and Spark says nothing.

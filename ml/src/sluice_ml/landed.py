@@ -12,7 +12,7 @@ from pyspark.sql import functions as f
 from pyspark.sql.types import DataType, DoubleType, FloatType, StringType, StructField, StructType
 
 from sluice_ml.errors import BadInput
-from sluice_ml.files import Unreadable, demand, demand_closed_quotes, parquet, patterns, union
+from sluice_ml.files import Unreadable, demand, demand_closed_quotes, demand_names, parquet, patterns, union
 from sluice_ml.frames import column, first_line, leave_document, of_schema, read_document, spark_errors
 from sluice_ml.request import Request
 
@@ -88,7 +88,7 @@ def _json_lines(spark: SparkSession, request: Request) -> DataFrame:
 
 def _parquet(spark: SparkSession, request: Request) -> DataFrame:
     def files(read: Mapping[str, Any]) -> DataFrame:
-        rows = demand(parquet(spark, patterns(read)), read)
+        rows = demand_names(demand(parquet(spark, patterns(read)), read))
         return rows.drop(*[each for each in rows.columns if each in request.without])
 
     return _united(request, files)
