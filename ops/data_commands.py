@@ -1,17 +1,19 @@
-"""The command line about data: check, quarantine, quality, report."""
+"""The command line about data: arrivals, check, quarantine, quality, report."""
 
 import argparse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ops import quality, quarantine, trying
+from ops import arrivals, quality, quarantine, trying
+from ops.arguments import a_beginning
 
 type Command = Callable[..., argparse.ArgumentParser]
 
 
 def add_data_commands(commands: Any, command: Command) -> None:
     """Add them to the others."""
+    _arrivals(commands, command)
     _of_files(commands, command)
     parent = commands.add_parser(
         "quarantine", help="work on data that failed its check", description="Work on data that failed its check."
@@ -66,6 +68,38 @@ def add_data_commands(commands: Any, command: Command) -> None:
     report.add_argument("--data-docs", action="store_true", help="Great Expectations' own page instead of ours")
     report.add_argument("--output", type=Path, metavar="FILE", help="default: report-STORY.html in this folder")
     report.set_defaults(run=quality.report)
+
+
+def _arrivals(commands: Any, command: Command) -> None:
+    """What no event told of."""
+    parent = commands.add_parser(
+        "arrivals", help="work on files that no event told of", description="Work on files that no event told of."
+    )
+    of_arrivals = parent.add_subparsers(dest="of_arrivals", metavar="COMMAND", required=True)
+    find = command(
+        of_arrivals,
+        "find",
+        description="find what lies in the landing area and has no story, each with why it would be no arrival",
+        well="0 nothing that would be one; 1 something",
+    )
+    adopt = command(
+        of_arrivals,
+        "adopt",
+        description="have what lies there without a story arrive, as if its event had come; who and why is recorded",
+        well="0 it arrived, or would (--dry-run)",
+    )
+    since = "files written so long ago at most, such as 30d, 12h or 90min, or since a time, such as 2026-01-31T03:00Z"
+    for one in (find, adopt):
+        one.add_argument("use_case", metavar="USE_CASE", help="the use case, by its name")
+    find.add_argument("--since", type=a_beginning, default="30d", metavar="SPAN|TIME", help=f"{since} (%(default)s)")
+    find.set_defaults(run=arrivals.find)
+    adopt.add_argument("--since", type=a_beginning, required=True, metavar="SPAN|TIME", help=since)
+    adopt.add_argument("--because", required=True, metavar="TEXT", help="why; the ledger keeps it")
+    adopt.add_argument(
+        "--again", action="store_true", help="also what has the name and size of a file that arrived before"
+    )
+    adopt.add_argument("--dry-run", action="store_true", help="only say what would arrive")
+    adopt.set_defaults(run=arrivals.adopt)
 
 
 def _of_files(commands: Any, command: Command) -> None:

@@ -40,14 +40,7 @@ from shared.opened import (
     storage_of,
     telemetry_of,
 )
-from shared.ports import (
-    Announcer,
-    Artefacts,
-    Outbox,
-    Parking,
-    Registry,
-    Serving,
-)
+from shared.ports import Announcer, Artefacts, Outbox, Parking, Registry, Serving
 from shared.settings import Settings
 from shared.steps.accept_arrival import accept_arrival
 from shared.steps.announce_decision import announce_decision
@@ -183,12 +176,9 @@ def wire(
     )
     lost = LostArrivals(
         use_cases=use_cases,
-        ledger=ledger,
-        journals=journals,
-        landing=batch.landing,
+        ports=batch,
         landing_url=settings.landing_url,
         accept=accept,
-        clock=clock,
         after=settings.reconcile_after,
     )
     turns = Turns(ledger=ledger, approvals=approvals, journals=journals, jobs=jobs, clock=clock)

@@ -55,7 +55,7 @@ resource deadEvents 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   location: 'global'
   tags: tags
   properties: {
-    description: 'Arrivals could not be delivered: look into the container dead-events, then land those files again.'
+    description: 'Arrivals could not be delivered: the container dead-events says why. The sweep finds those files, within data.look_back.'
     severity: 1
     enabled: true
     scopes: [systemTopicId]
@@ -121,6 +121,15 @@ var queries = [
     severity: 2
     text: 'Data that a use case expects (data.every) did not come: see python -m ops status.'
     query: 'traces | where message contains "; data is missing, "'
+    frequency: 'PT15M'
+    window: 'PT15M'
+    operator: 'GreaterThan'
+  }
+  {
+    name: 'lost-events'
+    severity: 2
+    text: 'The sweep found files that no event told of: is the event subscription there, and do its deliveries go well?'
+    query: 'traces | where message contains " found that no event told of"'
     frequency: 'PT15M'
     window: 'PT15M'
     operator: 'GreaterThan'

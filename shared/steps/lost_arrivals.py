@@ -13,7 +13,8 @@ from shared.domain.facts import BatchAssembled, DataArrived, DataSuperseded
 from shared.domain.lost import SETTLED, Left, Lying, as_event
 from shared.domain.usecase import UseCase, UseCases
 from shared.notes import Journals
-from shared.ports import Clock, Landing, Ledger
+from shared.ports import Ledger
+from shared.steps.batch_ports import BatchPorts
 from shared.steps.close_batches import NOTED, landed_in
 from shared.steps.decision import Decision
 
@@ -32,12 +33,9 @@ class LostArrivals:
     """Looks for them. `accept` is the step that takes an event; `after` is how long an event has to come."""
 
     use_cases: UseCases
-    ledger: Ledger
-    journals: Journals
-    landing: Landing
+    ports: BatchPorts
     landing_url: str
     accept: Callable[[BlobCreated], Decision]
-    clock: Clock
     after: timedelta
 
     def find(self, use_case: UseCase) -> Sequence[Decision]:
@@ -46,7 +44,7 @@ class LostArrivals:
         """
         if not use_case.data.look_back:
             return ()
-        lying = self.look(use_case, self.clock.now() - use_case.data.look_back)
+        lying = self.look(use_case, self.ports.clock.now() - use_case.data.look_back)
         lost = islice((one for one in lying if one.is_lost), AT_ONCE)
         return [self.take(one, found_by=SWEEP) for one in lost]
 
@@ -56,13 +54,13 @@ class LostArrivals:
 
     def look(self, use_case: UseCase, since: datetime) -> Iterator[Lying]:
         """What was written since then and has no story, the oldest first, with why it gets none by itself."""
-        until = self.clock.now() - max(self.after, SETTLED)
+        until = self.ports.clock.now() - max(self.after, SETTLED)
         judged = [
             (one, whose(as_event(one), self.landing_url, self.use_cases))
-            for one in self.landing.listed(use_case.data.prefix, since)
+            for one in self.ports.landing.listed(use_case.data.prefix, since)
         ]
         arrivals = sum(isinstance(owner, UseCase) for _, owner in judged)
-        known = _Known(use_case, self.ledger, self.journals, arrivals)
+        known = _Known(use_case, self.ports.ledger, self.ports.journals, arrivals)
         for one, owner in judged:
             story = identity.story_of_arrival(one.file, one.etag)
             if isinstance(owner, Dropping):

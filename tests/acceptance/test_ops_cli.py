@@ -388,6 +388,7 @@ COMMANDS = [
     ["report"],
     ["train", "run"],
     *(["score", word] for word in ("run", "status", "retry")),
+    *(["arrivals", word] for word in ("find", "adopt")),
     *(["quarantine", word] for word in ("list", "show", "release")),
     *(["metrics", word] for word in ("report", "show")),
     *(["gate", word] for word in ("explain", "simulate", "check")),

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -247,6 +248,27 @@ def test_live_metrics_begin_a_training(invoke: Invoke, ledger: Records, waiting:
         assert outcome.http
         assert told in outcome.http.body.decode()
     assert _status(invoke("live_metrics", payloads.http("POST", "/api/live-metrics", body=b" " * 65_537))) == 413
+
+
+def test_file_that_no_event_told_of_is_found_by_the_sweep_once(
+    invoke: Invoke, settings: Settings, ledger: SqliteLedger, waiting: Waiting
+) -> None:
+    """As long as its event may come it is left alone; the event that comes after all is known."""
+    story, event = _landed(settings, "flights/lost.csv", "year\n2013\n")
+    assert invoke("reconcile", payloads.timer(past_due=True)).succeeded
+    assert list(ledger.story(story)) == []
+    file = Path(settings.landing_root) / "flights/lost.csv"
+    before = file.stat().st_mtime - 600
+    os.utime(file, (before, before))
+    event = blob_created(file, Path(settings.landing_root), settings.landing_url)
+    story = identity.story_of_arrival("landing/flights/lost.csv", event["data"]["eTag"])
+    for _ in range(2):
+        assert invoke("reconcile", payloads.timer(past_due=True)).succeeded
+    assert invoke("data_arrival", payloads.event_grid(event)).succeeded
+    (arrived,) = ledger.story(story)
+    assert isinstance(arrived, f.DataArrived)
+    assert arrived.found_by == "sweep"
+    assert [each["story"] for each in waiting("arrivals")].count(story) == 1
 
 
 def test_sweep_survives_a_registry_that_does_not_answer(invoke: Invoke) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from shared.domain.commands import Queue
 from shared.domain.drift import Then
+from shared.domain.lost import SETTLED
 from tests.unit.test_announcing import DRIFTING, MANY, TWO_OF_THREE, WATCHED
 from tests.unit.test_check_by_job import large
 from tests.unit.test_infra import EVENTS, INFRA, PROJECT, parsed
@@ -105,12 +106,19 @@ def missing(world: World) -> None:
     world.sluice.sweep()
 
 
+def events_are_lost(world: World) -> None:
+    world.landing.put("flights/2013-02.csv", BAD)
+    world.clock.advance(SETTLED)
+    world.sluice.sweep()
+
+
 HAPPENS: dict[str, list[Callable[[World], None]]] = {
     "parked": [parked, parked_within_a_story],
     "quarantined": [quarantined, quarantined_by_job],
     "rows-apart": [rows_kept_apart, rows_kept_apart_by_job],
     "drift": [drift_warns, drift_stops],
     "missing": [missing],
+    "lost-events": [events_are_lost],
     "rejected": [rejected],
 }
 
