@@ -1,6 +1,7 @@
 """Commands about the quality of data: a table's over its versions, and the report of one check."""
 
 import argparse
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from shared.domain.quality import result_of
 from shared.errors import Misconfigured
 from shared.settings import Settings
 from shared.views.finding import find_stories
-from shared.views.quality import history, quality_document, quality_text
+from shared.views.quality import history, not_committed, quality_document, quality_text
 from shared.views.report import ReportView, report_document, report_view
 from shared.views.report_page import report_page
 from shared.views.text import visible
@@ -21,14 +22,15 @@ WELL, DRIFTED, FAILED = 0, 1, 1
 
 
 def quality(options: argparse.Namespace, output: Output) -> int:
-    """The versions, newest first. Well means that none of them drifted."""
+    """The versions, newest first, and what was not committed. Well means that none of the versions drifted."""
     settings = settings_of(options.settings)
-    table = _table(options.table, settings)
-    found = history(ledger_of(settings), opened.profiles_of(settings), table, options.limit)
-    if not found:
+    ledger, (table, use_cases) = ledger_of(settings), _table(options.table, settings)
+    found = history(ledger, opened.profiles_of(settings), table, options.limit)
+    kept = not_committed(ledger, use_cases, found, options.limit)
+    if not found and not kept:
         raise NothingFound(f"no version of '{visible(table)}' was committed by a story")
-    text = quality_text(table, found, output.terminal, now=datetime.now(UTC))
-    output.show(text, quality_document(table, found))
+    text = quality_text(table, found, output.terminal, now=datetime.now(UTC), kept=kept)
+    output.show(text, quality_document(table, found, kept))
     drifted = any(one.drift and one.drift.drift is not Drift.NONE for one in found)
     return DRIFTED if drifted else WELL
 
@@ -58,10 +60,11 @@ def _data_docs(view: ReportView, settings: Settings) -> str:
     return opened.data_docs(kept)
 
 
-def _table(name: str, settings: Settings) -> str:
-    """The table itself, or that of the use case of this name."""
+def _table(name: str, settings: Settings) -> tuple[str, Sequence[str]]:
+    """The table itself, or that of the use case of this name; and the use cases that commit to it."""
     try:
         known = usecase.load(Path(settings.use_cases)).all
     except Misconfigured:  # the ledger has the tables all the same
-        return name
-    return next((one.data.table for one in known if name in {one.name, one.data.table.rpartition("/")[2]}), name)
+        return name, ()
+    table = next((one.data.table for one in known if name in {one.name, one.data.table.rpartition("/")[2]}), name)
+    return table, [one.name for one in known if one.data.table == table]

@@ -99,8 +99,9 @@ def record_rows_kept(
 
 
 def list_kept(command: CheckBatch, at: datetime, ports: BatchPorts) -> None:
-    """Put the story on the list of what was ever kept apart; `at` is when it was checked."""
-    ports.journals.note(Entry(scope=ENTRIES, number=int(at.timestamp() * 1e6), story=command.story, at=at))
+    """Put the story on the list of what was ever kept apart, with its use case; `at` is when it was checked."""
+    number = int(at.timestamp() * 1e6)
+    ports.journals.note(Entry(scope=ENTRIES, number=number, story=command.story, at=at, text=command.use_case))
 
 
 def supersede(command: CheckBatch, use_case: UseCase, ports: BatchPorts) -> Decision:

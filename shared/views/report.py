@@ -12,7 +12,7 @@ from shared.domain.verdicts import Verdict
 from shared.profiles import Profiles
 from shared.quarantine import Kept, Quarantine
 from shared.views.document import Document
-from shared.views.quality import VersionQuality, history, verdicts_document
+from shared.views.quality import KeptQuality, VersionQuality, history, kept_line, not_committed, verdicts_document
 from shared.views.records import Records
 
 VERSIONS = 12
@@ -44,6 +44,7 @@ class ReportView:
     baseline: Profile | None
     kept: Kept | None
     versions: tuple[VersionQuality, ...]
+    not_committed: tuple[KeptQuality, ...] = ()
     would: str = ""
 
     @property
@@ -63,6 +64,7 @@ def report_view(
     checked, use_case = checks[-1], stories.use_case_of(told)
     drift = _of(told, f.DriftMeasured, checked.generation)
     kept = quarantine.kept(told)
+    versions = _trend(records, profiles, told, use_case)
     outcome = _of(told, f.DataCommitted, checked.generation) or _of(told, f.DataQuarantined, checked.generation)
     return ReportView(
         story=story,
@@ -74,7 +76,8 @@ def report_view(
         profile=profiles.load(name_of(use_case, story, checked.generation)),
         baseline=_baseline(records, profiles, use_case, drift),
         kept=apart.look(kept.location) if kept and kept.generation == checked.generation else None,
-        versions=_trend(records, profiles, told, use_case),
+        versions=versions,
+        not_committed=tuple(not_committed(records, (use_case,), versions, VERSIONS)),
     )
 
 
@@ -157,4 +160,5 @@ def report_document(view: ReportView) -> Document:
             {"version": one.committed.delta_version, "story": one.committed.story, "rows": one.committed.rows}
             for one in view.versions
         ],
+        "not_committed": [kept_line(one) for one in view.not_committed],
     }

@@ -10,7 +10,7 @@ from shared.quarantine import Kept
 from shared.views.html import Html, element, together
 from shared.views.page import Place, alone, framed
 from shared.views.plots import bars_of, drawing, length
-from shared.views.quality import VersionQuality
+from shared.views.quality import BatchQuality, KeptQuality, VersionQuality, apart, newest_first
 from shared.views.report import ReportView, found
 from shared.views.sentences import many, sentence
 from shared.views.table import VERDICT_MARKS
@@ -40,7 +40,7 @@ def report_page(view: ReportView, place: Place | None) -> str:
         body += [element("h2", "How the values are spread"), *_plots(view)]
     if view.kept and view.kept.sample:
         body += [element("h2", "What would be in quarantine" if view.would else "In quarantine"), *_sample(view.kept)]
-    if view.versions:
+    if view.versions or view.not_committed:
         body += [element("h2", "The versions before" if not _is_newest(view) else "The versions"), _trend(view, place)]
     if place is None:
         return alone(title, body)
@@ -48,7 +48,7 @@ def report_page(view: ReportView, place: Place | None) -> str:
 
 
 def _is_newest(view: ReportView) -> bool:
-    return view.versions[0].committed.story == view.story
+    return not view.versions or view.versions[0].committed.story == view.story
 
 
 def _head(view: ReportView, title: str, look: str, place: Place | None) -> Html:
@@ -194,30 +194,35 @@ def _numbers(reasons: str, kept: Kept) -> str:
 
 
 def _trend(view: ReportView, place: Place | None) -> Html:
-    most = max(one.committed.rows for one in view.versions) or 1
+    told = newest_first(view.versions, view.not_committed)
+    most = max(one.ended.rows for one in told) or 1
     rows = [
         element(
             "tr",
-            element("th", f"version {one.committed.delta_version}", scope="row", class_="num"),
-            element("td", element("time", clock(one.committed.at), datetime=iso(one.committed.at)), class_="wide"),
+            element("th", _numbered(one), scope="row", class_="num"),
+            element("td", element("time", clock(one.ended.at), datetime=iso(one.ended.at)), class_="wide"),
             element("td", _named(one, view, place), class_="what"),
-            element("td", f"{one.committed.rows:,}", length(one.committed.rows / most), class_="num"),
+            element("td", f"{one.ended.rows:,}", length(one.ended.rows / most), class_="num"),
             element("td", *_checked(one)),
-            element("td", *_drifted(one)),
+            element("td", *(_drifted(one) if isinstance(one, VersionQuality) else [visible(apart(one))])),
         )
-        for one in view.versions
+        for one in told
     ]
     return _table(("Version", "*At", "Of", "Rows", "Check", "Drift"), rows)
 
 
-def _named(one: VersionQuality, view: ReportView, place: Place | None) -> Html | str:
-    name = visible(one.subject) or one.committed.story
-    if one.committed.story == view.story:
+def _numbered(one: BatchQuality) -> str:
+    return f"version {one.committed.delta_version}" if isinstance(one, VersionQuality) else "none"
+
+
+def _named(one: VersionQuality | KeptQuality, view: ReportView, place: Place | None) -> Html | str:
+    name = visible(one.subject) or one.ended.story
+    if one.ended.story == view.story:
         return element("b", name)
-    return element("a", name, href=place.check(one.committed.story, one.committed.generation)) if place else name
+    return element("a", name, href=place.check(one.ended.story, one.ended.generation)) if place else name
 
 
-def _checked(one: VersionQuality) -> Sequence[str]:
+def _checked(one: BatchQuality) -> Sequence[str]:
     if one.checked is None:
         return ["released unchecked"]
     warnings = one.count(Severity.WARNING)

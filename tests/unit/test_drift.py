@@ -25,11 +25,11 @@ from shared.domain.drift import (
 )
 from shared.domain.profile import COLUMNS, ColumnProfile, Kind, Profile, versions_of
 from shared.domain.quality import ExpectationOutcome
-from shared.domain.quarantine import ReleaseAsked
+from shared.domain.quarantine import ENTRIES, ReleaseAsked
 from shared.domain.usecase import QuarantineKind, UseCase
 from shared.domain.verdict_changes import verdict_changes
 from shared.domain.verdicts import Verdict
-from shared.views.quality import history, quality_document, quality_text
+from shared.views.quality import history, not_committed, quality_document, quality_text
 from shared.views.terminal import Terminal
 from tests.world import USE_CASE, World
 
@@ -283,6 +283,49 @@ def test_history_of_a_table_tells_every_version_and_what_drifted() -> None:
     text = quality_text("silver/flight_delays", found, Terminal(), now=world.clock.now())
     assert "warned: against version 1: PSI of x against the baseline at most 0.1" in text
     assert "not compared" in text.splitlines()[-1]
+
+
+def test_what_was_not_committed_stands_between_the_versions() -> None:
+    """With its verdict, whether the check or drift stopped it, and whether it was let out since."""
+    table = USE_CASE.data.table
+    world = World(use_case=watching(Then.STOP, psi="0.1"))
+    first, _ = told(world, rows(1, 2, 3, 4), "1")
+    failed, _ = told(world, rows(-1, 2, 3, 4), "2")
+    stopped, _ = told(world, rows(7, 8, 9, 9), "3")
+    last, _ = told(world, rows(1, 2, 3, 4), "4")
+    versions = history(world.ledger, world.profiles, table, 9)
+    kept = not_committed(world.ledger, (), versions, 9)
+    assert [one.kept.story for one in kept] == [stopped, failed]
+    document = quality_document(table, versions, kept)
+    assert [one["story"] for one in document["versions"]] == [last, first]
+    newer, older = document["not_committed"]
+    assert (newer["verdict"], newer["drift"], newer["failed"], newer["waits"]) == ("passed", "stopped", 0, True)
+    assert (older["verdict"], older["drift"], older["failed"], older["rows"]) == ("failed", "", 1, 4)
+    assert older["reasons"]
+    text = quality_text(table, versions, Terminal(), now=world.clock.now(), kept=kept)
+    assert [line.split()[0] for line in text.splitlines()[1:]] == ["2", "-", "-", "1"]
+    assert "passed  not committed, in quarantine: stopped: against version 1" in text
+    assert "failed  not committed, in quarantine" in text
+    assert not_committed(world.ledger, (), versions[:1], 1) == [], "it is older than the versions that are shown"
+    world.sluice.release(ReleaseAsked(story=failed, who="ada", why="so it is"))
+    world.collect()
+    world.run()
+    versions = history(world.ledger, world.profiles, table, 9)
+    kept = not_committed(world.ledger, (), versions, 9)
+    assert [(one.kept.story, one.waits) for one in kept] == [(stopped, True), (failed, False)]
+    assert [one.committed.story for one in versions] == [failed, last, first]
+
+
+def test_what_others_kept_is_not_of_this_table_and_is_not_read() -> None:
+    world = World()
+    story, _ = told(world, rows(-1, 2, 3, 4), "1")
+    (entry,) = world.ledger.noted(ENTRIES, 9)
+    assert entry.text == USE_CASE.name
+    assert not_committed(world.ledger, ("other",), (), 9) == []
+    old = replace(entry, text="", name="of before")  # entries once did not say whose they are
+    world.ledger.note(old)
+    assert not_committed(world.ledger, ("other",), (), 9) == []
+    assert [one.kept.story for one in not_committed(world.ledger, (USE_CASE.name,), (), 9)] == [story]
 
 
 def test_verdicts_that_changed_are_told_and_may_stop() -> None:

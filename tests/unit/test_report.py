@@ -143,6 +143,24 @@ def test_without_profile_or_quarantine_it_says_the_rest() -> None:
     assert "PSI of x" in page
 
 
+def test_batches_that_were_not_committed_stand_among_the_versions() -> None:
+    world, second = drifted_world()
+    failed, _ = told(world, BAD, "bad")
+    last, _ = told(world, rows(1, 2, 3), "last")
+    view = view_of(world, last)
+    text = _Reader(report_page(view, None)).text
+    trend = text[text.index("The versions") :]
+    assert trend.index("version 3") < trend.index("not committed, in quarantine") < trend.index("version 2")
+    page = report_page(view, PLACE)
+    assert f"/api/ops/checks/{failed}?" in page
+    document = report_document(view)
+    assert [one["story"] for one in document["not_committed"]] == [failed]
+    assert [one["story"] for one in document["versions"]][:2] == [last, second]
+    own = report_page(view_of(world, failed), None)
+    assert "The versions before" in own
+    assert "not committed, in quarantine" in own
+
+
 def test_document_has_what_the_page_has() -> None:
     world, story = drifted_world()
     document = report_document(view_of(world, story))
