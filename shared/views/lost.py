@@ -14,9 +14,9 @@ from shared.views.text import ago, iso, visible
 def lying_text(found: Sequence[Lying], use_case: UseCase, terminal: Terminal, *, since: datetime, now: datetime) -> str:
     """Each file with why it gets no story by itself, and what to type."""
     lost = sum(one.is_lost for one in found)
-    where = f"of what lies below {visible(use_case.data.prefix)} since {iso(since)}"
+    where = f"written below {visible(use_case.data.prefix)} since {iso(since)}"
     if not found:
-        return terminal.paint(f"{where} everything has its story", "green")
+        return terminal.paint(f"everything {where} has its story", "green")
     rows = [
         [
             Cell("▲" if one.is_lost else "·", ("yellow" if one.is_lost else "dim",)),
@@ -27,7 +27,7 @@ def lying_text(found: Sequence[Lying], use_case: UseCase, terminal: Terminal, *,
         ]
         for one in found
     ]
-    lines = [*grid(rows, terminal, elastic=(1, 4)), "", f"{where} {many(lost, 'arrival')} without a story"]
+    lines = [*grid(rows, terminal, elastic=(1, 4)), "", f"{many(lost, 'arrival')} without a story, {where}"]
     if lost:
         adopt = ("arrivals", "adopt", use_case.name, "--since", iso(since), "--because", "TEXT")
         lines.append(f"have them arrive: {terminal.typed(adopt)}")
