@@ -29,6 +29,7 @@ NAMED_BY_DATA = {"details", "counts", "by_reason", "categories"}
 LEADS_TO = {
     "story --json": ("A story's line", "What needs a person"),
     "status --json": ("A story's line", "What needs a person", "parked --json"),
+    "report --json, the report's page": ("quality --json",),
 }
 """Sections that say the rest of it."""
 
