@@ -3,6 +3,7 @@
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from shared.adapters.landed_rows import ALL, landed, listed
 from shared.adapters.sql import identifier as identifier  # noqa: PLC0414 - others take it from here
 from shared.adapters.sql import quoted as quoted  # noqa: PLC0414 - the same
 from shared.domain.usecase import DataSpec, Format
+from shared.errors import Malformed, Unreachable
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,6 +22,8 @@ VIEW = "batch"
 
 PREPARED = ".prepared.parquet"
 """How the name of a folder ends that was made here from a landed file: its rows in slices, each a Parquet file."""
+
+TOO_LITTLE = "CHECK_MEMORY_LIMIT is too little: "
 
 SLICE = "FORMAT parquet, ROW_GROUPS_PER_FILE 1, ROW_GROUP_SIZE 61_440, ROW_GROUP_SIZE_BYTES '8MB', OVERWRITE true"
 """About so many rows, of about so many bytes, are on their way to a writer."""
@@ -50,8 +54,8 @@ def to_parquet(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, targ
 
     Parquet because the check scans it some thirty times, and a CSV is parsed anew each time. Columns that the use
     case gives a type have that type; the others look as DuckDB finds them. A number that is none (NaN), and a time that
-    is infinite, are no values: they are missing, as pandas has them. Raises duckdb.Error for what is not in the format, Malformed for what cannot be
-    unpacked or no table can have, TooLarge for more than is read.
+    is infinite, are no values: they are missing, as pandas has them. Raises duckdb.Error for what is not in the format,
+    Malformed for what cannot be unpacked or no table can have, TooLarge for more than is read.
     """
     import duckdb
 
@@ -94,6 +98,27 @@ def shut_in(db: "duckdb.DuckDBPyConnection", prepared: Path) -> None:
     (spilled,) = db.sql("SELECT current_setting('temp_directory')").fetchone() or ("",)
     allowed = ", ".join(quoted(each) for each in (str(prepared), str(spilled)) if each)
     db.execute(f"SET allowed_directories = [{allowed}]; SET enable_external_access = false")
+
+
+@contextmanager
+def failing_as(what: str) -> Iterator[None]:
+    """Raise DuckDB's errors as ours, with what they are about: Unreachable where it was memory or the disk here, else
+    Malformed.
+    """
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise Unreachable(f"{what}: {TOO_LITTLE}{first_line(error)}") from error
+    except duckdb.Error as error:
+        raise (Unreachable if is_of_our_disk(error) else Malformed)(f"{what}: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """What happened, where, and to which value, in one line: DuckDB says it in three, and its advice in many more."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return "; ".join(lines[:3])[:400] or type(error).__name__
 
 
 def is_of_our_disk(error: Exception) -> bool:
