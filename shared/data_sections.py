@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
-from shared.domain import column_types
+from shared.domain import column_types, time_format
 from shared.domain.live_metrics import LiveSpec, LiveThen
 from shared.domain.retrain import RetrainSpec, When
 from shared.domain.schema import SchemaChange
@@ -63,6 +63,8 @@ class DataSection(Section):
     format: Format | None = None
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     encoding: str = "utf-8"
+    date_format: Annotated[str, AfterValidator(time_format.demand_date)] = ""
+    timestamp_format: Annotated[str, AfterValidator(time_format.demand_timestamp)] = ""
     batch: BatchSection | None = None
     largest_mb: int = Field(default=LARGEST >> 20, ge=1)
     check_job: str | None = Field(default=None, min_length=1)
@@ -110,6 +112,8 @@ class DataSection(Section):
             format=self.format or _FORMATS.get(suffix, Format.CSV),
             delimiter=self.delimiter or ("\t" if suffix == ".tsv" else ","),
             encoding=self.encoding,
+            date_format=self.date_format,
+            timestamp_format=self.timestamp_format,
             ends_with=(self.batch and self.batch.ends_with) or "",
             manifest=(self.batch and self.batch.manifest) or "",
             quiet=span_of(self.batch.quiet) if self.batch and self.batch.quiet else None,

@@ -64,7 +64,8 @@ class DeltaLake:
         from deltalake.exceptions import CommitFailedError, DeltaError
 
         application = identity.delta_application(story)
-        with tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
+        failing = tables.failing_as(f"{file.name} for {spec.table}")
+        with tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db, failing:
             prepared = tables.prepare(db, file, spec, Path(folder) / f"batch{tables.PREPARED}")
             schema = RecordBatchReader.from_stream(db.sql(f"FROM {tables.VIEW} LIMIT 0")).schema
             table = self.open_or_create(spec, schema)

@@ -22,7 +22,6 @@ from shared.domain.profile import (
     short,
 )
 from shared.domain.usecase import DataSpec
-from shared.errors import Malformed, Unreachable
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,16 +40,14 @@ class DuckdbProfiler:
         self._one_at_a_time = one_at_a_time
 
     def profile(self, file: Path, spec: DataSpec, baseline: Profile | None, first: Collection[str] = ()) -> Profile:
-        import duckdb
-
-        with self._one_at_a_time, tempfile.TemporaryDirectory() as folder, tables.connect(self._memory_limit) as db:
-            try:
-                tables.to_parquet(db, file, spec, Path(folder) / f"batch{tables.PREPARED}")
-                return _profile(db, baseline, first)
-            except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-                raise Unreachable(f"{file.name} could not be profiled: {error}") from error
-            except duckdb.Error as error:
-                raise Malformed(f"{file.name} could not be profiled: {error}") from error
+        with (
+            self._one_at_a_time,
+            tempfile.TemporaryDirectory() as folder,
+            tables.connect(self._memory_limit) as db,
+            tables.failing_as(f"{file.name} could not be profiled"),
+        ):
+            tables.to_parquet(db, file, spec, Path(folder) / f"batch{tables.PREPARED}")
+            return _profile(db, baseline, first)
 
 
 def _profile(db: "duckdb.DuckDBPyConnection", baseline: Profile | None, first: Collection[str]) -> Profile:

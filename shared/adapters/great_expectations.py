@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     import duckdb
 
 
-TOO_LITTLE = "CHECK_MEMORY_LIMIT is too little: "
-
-
 class GreatExpectations:
     """Quality."""
 
@@ -56,7 +53,7 @@ class GreatExpectations:
                 if tables.is_of_our_disk(error):
                     raise Unreachable(f"{name}: {error}") from error
                 is_much = isinstance(error, duckdb.OutOfMemoryException)
-                said = TOO_LITTLE * is_much + _first_line(error)
+                said = tables.TOO_LITTLE * is_much + tables.first_line(error)
                 if spec.check_job and (is_much or isinstance(error, TooLarge)):
                     raise TooLarge(said) from error
                 return unreadable(name, said)
@@ -64,7 +61,7 @@ class GreatExpectations:
             changes, texts = schema_changes.changes(db, spec, known or {}), texts_of(spec, known or {})
             found = judge(db, spec.expectations, name, changes, texts)
             if spec.check_job and found.verdict is Verdict.ERROR:  # of an expectation, it can only be memory
-                raise TooLarge(TOO_LITTLE + next(iter(found.reasons), name))
+                raise TooLarge(tables.TOO_LITTLE + next(iter(found.reasons), name))
             return found
 
     def report(self, answer: CheckAnswer, known: Mapping[str, Any] | None, spec: DataSpec, name: str) -> CheckReport:
@@ -181,9 +178,3 @@ def _register_dialect() -> None:
     from sqlalchemy.dialects import registry
 
     registry.register("duckdb.autocommit", "shared.adapters.duckdb_dialect", "AutocommitDialect")
-
-
-def _first_line(error: Exception) -> str:
-    """What happened, where, and to which value, in one line: DuckDB says it in three, and its advice in many more."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return "; ".join(lines[:3])[:400] or type(error).__name__

@@ -2,6 +2,7 @@
 beginning of each file.
 """
 
+import codecs
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from shared.adapters import landed_file, tables
 from shared.adapters.delta import DeltaLake
 from shared.adapters.delta_types import NONE, schema_of, schema_of_types
 from shared.adapters.fsspec_landing import FsspecLanding
+from shared.adapters.landed_rows import landed
 from shared.domain.batch import LandedFile
 from shared.domain.usecase import DataSpec, Format
 from shared.errors import Malformed
@@ -33,6 +35,7 @@ class LandedJobReads:
     def of_files(self, files: Sequence[LandedFile], spec: DataSpec, *, without_changed: bool) -> Document | None:
         at_most = min(max(LOOKED_AT // max(len(files), 1), LEAST), MOST)
         addresses: list[str] = []
+        marked: list[str] = []
         with tempfile.TemporaryDirectory() as folder:
             beginnings: list[Path] = []
             for number, one in enumerate(files):
@@ -41,11 +44,15 @@ class LandedJobReads:
                     return None
                 if head is not None:
                     addresses.append(self._landing.address(one.url))
+                    text = _beginning(head, spec, Path(one.file).name)
+                    if spec.format is Format.JSON_LINES and text.startswith(codecs.BOM_UTF8):
+                        marked.append(addresses[-1])
+                        text = text.removeprefix(codecs.BOM_UTF8)
                     beginnings.append(Path(folder) / f"{number:04}")
-                    beginnings[-1].write_bytes(_beginning(head, spec, Path(one.file).name))
+                    beginnings[-1].write_bytes(text)
             if not addresses:
                 return None
-            return _as_landed(addresses, beginnings, spec)
+            return _as_landed(addresses, marked, beginnings, spec)
 
     def of_commit(self, url: str, etag: str, spec: DataSpec) -> Document | None:
         found = self._landing.commit(url, etag)
@@ -57,7 +64,7 @@ class LandedJobReads:
         reads = [_read(paths, constants=dict(values)) for values, paths in groups.items()]
         with tables.connect("500MB") as db:
             schema = schema_of_types(db, {**found.types, **spec.columns}, spec.table)
-        return {"format": Format.PARQUET, "reads": reads, "schema": schema, "without": []}
+        return {"format": Format.PARQUET, "reads": reads, "schema": schema, "without": [], **_times(spec)}
 
     def of_kept(self, location: str) -> Document | None:
         files = self._lake.files(location)
@@ -74,20 +81,22 @@ def _beginning(head: bytes, spec: DataSpec, name: str) -> bytes:
     return landed_file.beginning(head, spec, name)
 
 
-def _as_landed(addresses: Sequence[str], beginnings: Sequence[Path], spec: DataSpec) -> Document:
+def _as_landed(addresses: Sequence[str], marked: Sequence[str], beginnings: Sequence[Path], spec: DataSpec) -> Document:
     import duckdb
 
-    document: dict[str, Any] = {"format": spec.format, "without": []}
+    document: dict[str, Any] = {"format": spec.format, "without": [], **_times(spec)}
     with tables.connect("500MB") as db:
         if spec.format is Format.PARQUET:
             return document | {"reads": [_read(addresses)], "schema": schema_of_types(db, spec.columns, spec.table)}
         try:
-            schema = schema_of(db, f"{tables.selected(db, beginnings, spec)} LIMIT 0", spec.table)
+            schema = schema_of(db, f"{landed(db, beginnings, spec).select} LIMIT 0", spec.table)
             if spec.format is Format.JSON_LINES:
-                return document | {"reads": [_read(addresses)], "schema": schema}
+                plain = [each for each in addresses if each not in marked]
+                reads = [_read(plain)] * bool(plain) + [{**_read(marked), "byte_order_mark": True}] * bool(marked)
+                return document | {"reads": reads, "schema": schema}
             headers: dict[tuple[str, ...], list[str]] = {}
             for address, beginning in zip(addresses, beginnings, strict=True):
-                columns = db.sql(f"DESCRIBE {tables.selected(db, [beginning], spec)}").fetchall()
+                columns = db.sql(f"DESCRIBE {landed(db, [beginning], spec).select}").fetchall()
                 headers.setdefault(tuple(str(name) for name, *_ in columns), []).append(address)
         except duckdb.Error as error:
             raise Malformed(next(iter(str(error).splitlines()), type(error).__name__)) from error
@@ -98,6 +107,10 @@ def _as_landed(addresses: Sequence[str], beginnings: Sequence[Path], spec: DataS
         "encoding": spec.encoding,
         "null_values": list(spec.null_values),
     }
+
+
+def _times(spec: DataSpec) -> Mapping[str, str]:
+    return {"date_format": spec.date_format, "timestamp_format": spec.timestamp_format}
 
 
 def _read(

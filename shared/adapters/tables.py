@@ -3,13 +3,16 @@
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.adapters import column_names, landed_file
+from shared.adapters import landed_file
+from shared.adapters.landed_rows import ALL, landed, listed
+from shared.adapters.sql import identifier as identifier  # noqa: PLC0414 - others take it from here
+from shared.adapters.sql import quoted as quoted  # noqa: PLC0414 - the same
 from shared.domain.usecase import DataSpec, Format
-from shared.errors import Malformed
-from shared.quarantine import REASONS
+from shared.errors import Malformed, Unreachable
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,31 +23,10 @@ VIEW = "batch"
 PREPARED = ".prepared.parquet"
 """How the name of a folder ends that was made here from a landed file: its rows in slices, each a Parquet file."""
 
-LOOKED_AT, ALL = 50_000, -1
-"""So many lines of a CSV tell the types of its columns; all of them where one further down does not fit."""
+TOO_LITTLE = "CHECK_MEMORY_LIMIT is too little: "
 
 SLICE = "FORMAT parquet, ROW_GROUPS_PER_FILE 1, ROW_GROUP_SIZE 61_440, ROW_GROUP_SIZE_BYTES '8MB', OVERWRITE true"
 """About so many rows, of about so many bytes, are on their way to a writer."""
-
-_NOT_OF_DELTA = ("TIME", "TIME WITH TIME ZONE", "TIME_NS", "INTERVAL", "BIT")
-_TYPES = ("BOOLEAN", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "TIMESTAMPTZ", "VARCHAR")
-"""What DuckDB may take a column of a CSV for, where the use case gives it no type: a time of day stays a text."""
-
-_OBJECTS = "format = 'newline_delimited'"
-_JSON_LINES = (
-    "format = 'newline_delimited', records = true, sample_size = -1, map_inference_threshold = -1,"
-    " field_appearance_threshold = 0, union_by_name = true"
-)
-
-
-def quoted(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def connect(memory_limit: str) -> "duckdb.DuckDBPyConnection":
@@ -71,9 +53,9 @@ def to_parquet(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, targ
     """Show the landed file, or all in a folder, as the view `batch`; what is no Parquet yet becomes slices, streaming.
 
     Parquet because the check scans it some thirty times, and a CSV is parsed anew each time. Columns that the use
-    case gives a type have that type; the others look as DuckDB finds them. A number that is none (NaN) is no value: it
-    is missing, as pandas has it. Raises duckdb.Error for what is not in the format, Malformed for what cannot be
-    unpacked or no table can have, TooLarge for more than is read.
+    case gives a type have that type; the others look as DuckDB finds them. A number that is none (NaN), and a time that
+    is infinite, are no values: they are missing, as pandas has them. Raises duckdb.Error for what is not in the format,
+    Malformed for what cannot be unpacked or no table can have, TooLarge for more than is read.
     """
     import duckdb
 
@@ -81,16 +63,20 @@ def to_parquet(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, targ
         show(db, file)
         return
     files = landed_file.plain(file, spec, target.parent)
-    select = selected(db, files, spec)
+    found = landed(db, files, spec)
     if spec.format not in {Format.CSV, Format.JSON_LINES}:
-        db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS {select}")
+        db.execute(f"CREATE OR REPLACE VIEW {VIEW} AS {found.select}")
         return
     try:
-        write(db, select, target)
-    except duckdb.ConversionException:
-        if spec.format is not Format.CSV:
-            raise
-        write(db, selected(db, files, spec, looked_at=ALL), target)  # what breaks a type came late
+        write(db, found.select, target)
+    except duckdb.Error as error:
+        if spec.format is not Format.CSV or not found.may_be_told_by(error):
+            raise found.said_of(db, error, spec) from error
+        found = landed(db, files, spec, looked_at=ALL)  # what breaks a type came late
+        try:
+            write(db, found.select, target)
+        except duckdb.Error as error:
+            raise found.said_of(db, error, spec) from error
     show(db, target)
 
 
@@ -112,6 +98,27 @@ def shut_in(db: "duckdb.DuckDBPyConnection", prepared: Path) -> None:
     (spilled,) = db.sql("SELECT current_setting('temp_directory')").fetchone() or ("",)
     allowed = ", ".join(quoted(each) for each in (str(prepared), str(spilled)) if each)
     db.execute(f"SET allowed_directories = [{allowed}]; SET enable_external_access = false")
+
+
+@contextmanager
+def failing_as(what: str) -> Iterator[None]:
+    """Raise DuckDB's errors as ours, with what they are about: Unreachable where it was memory or the disk here, else
+    Malformed.
+    """
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise Unreachable(f"{what}: {TOO_LITTLE}{first_line(error)}") from error
+    except duckdb.Error as error:
+        raise (Unreachable if is_of_our_disk(error) else Malformed)(f"{what}: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """What happened, where, and to which value, in one line: DuckDB says it in three, and its advice in many more."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return "; ".join(lines[:3])[:400] or type(error).__name__
 
 
 def is_of_our_disk(error: Exception) -> bool:
@@ -155,61 +162,5 @@ def stream(db: "duckdb.DuckDBPyConnection", prepared: Path) -> "RecordBatchReade
     return RecordBatchReader.from_batches(none.schema, slices())
 
 
-def selected(
-    db: "duckdb.DuckDBPyConnection", files: Sequence[Path], spec: DataSpec, *, looked_at: int = LOOKED_AT
-) -> str:
-    """The files, neither packed nor in another encoding, as a query whose columns are as they are shown. Raises
-    Malformed for a column that no table can have.
-    """
-    source = _listed(files)
-    if spec.format is Format.CSV:
-        rows = _csv(db, source, spec, looked_at=looked_at)
-    elif spec.format is Format.JSON_LINES:
-        rows = f"SELECT * FROM read_json({source}, {_JSON_LINES})"
-    else:
-        rows = f"SELECT * FROM read_parquet({source}, union_by_name = true)"
-    kinds = {str(name): str(kind) for name, kind, *_ in db.sql(f"DESCRIBE {rows}").fetchall()}
-    column_names.demand_fields(db, files, kinds, f"read_json_objects({source}, {_OBJECTS})", spec)
-    for name, kind in kinds.items():
-        if name.lower() == REASONS:
-            raise Malformed(f"it has a column {name}, which is the quarantine's own: give it another name")
-        if spec.columns.get(name, kind).upper() in _NOT_OF_DELTA:
-            raise Malformed(f"column {name} is {kind}, which a Delta table cannot be: another type in data.columns")
-    columns = ", ".join(_column(name, kind, spec) for name, kind in kinds.items())
-    return f"SELECT {columns} FROM ({rows})"
-
-
 def _rows(files: Sequence[Path]) -> str:
-    return f"FROM read_parquet({_listed(files)})"
-
-
-def _listed(files: Sequence[Path]) -> str:
-    return f"[{', '.join(quoted(str(file)) for file in files)}]"
-
-
-def _csv(db: "duckdb.DuckDBPyConnection", source: str, spec: DataSpec, *, looked_at: int) -> str:
-    """Nothing but types is left to DuckDB's sniffer, which skips leading lines until the rest looks regular, and lines
-    that begin with # as comments.
-    """
-    nulls = ", ".join(quoted(value) for value in spec.null_values)
-    options = (
-        f"header = true, skip = 0, delim = {quoted(spec.delimiter)}, quote = '\"', escape = '\"',"
-        f" comment = '', sample_size = {looked_at}, nullstr = [{nulls}], union_by_name = true,"
-        f" auto_type_candidates = [{', '.join(map(quoted, _TYPES))}]"
-    )
-    found = db.sql(f"DESCRIBE SELECT * FROM read_csv({source}, all_varchar = true, {options})").fetchall()
-    typed = {name: spec.columns[name] for name, *_ in found if name in spec.columns}
-    types = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in typed.items())
-    with_types = f", types = {{{types}}}" if types else ""
-    return f"SELECT * FROM read_csv({source}, {options}{with_types})"
-
-
-def _column(name: str, kind: str, spec: DataSpec) -> str:
-    """A column as it is shown: of the use case's type, and without what is no number."""
-    value = column = identifier(name)
-    wanted = spec.columns.get(name, kind) if spec.format is not Format.CSV else kind
-    if wanted != kind:
-        value = f"CAST({value} AS {wanted})"
-    if wanted.upper() in {"FLOAT", "DOUBLE"}:
-        value = f"CASE WHEN NOT isnan({value}) THEN {value} END"
-    return column if value == column else f"{value} AS {column}"
+    return f"FROM read_parquet({listed(files)})"

@@ -55,7 +55,8 @@ class DataSpec:
     """What lands, how it is read, what it must be like, and where it goes.
 
     `arrives` is a pattern of container/path; `columns` gives the type of a column where the file's own look would not
-    do; `delimiter` and `encoding` are a CSV's; a file of more bytes than `largest`, as it landed or unpacked, is not
+    do; `delimiter` and `encoding` are a CSV's, `date_format` and `timestamp_format` strptime's of texts that are not
+    ISO's ("": they are); a file of more bytes than `largest`, as it landed or unpacked, is not
     read. `schema_changes` are those that pass. `expectations` is the text of the suite ("": none); `table` is relative
     to the lake, `partition_by` "" for one without partitions. Where more than `quarantine_at_most_percent` of the rows
     are bad, the whole batch is. `every` says how often data is expected, and `grace` how late it may be. A batch is one
@@ -75,6 +76,8 @@ class DataSpec:
     format: Format = Format.CSV
     delimiter: str = ","
     encoding: str = "utf-8"
+    date_format: str = ""
+    timestamp_format: str = ""
     largest: int = LARGEST
     check_job: str = ""
     schema_changes: frozenset[SchemaChange] = frozenset()
@@ -101,6 +104,8 @@ class DataSpec:
             "schema_changes": sorted(self.schema_changes),
             "again": self.again,
         }
+        times = {"date_format": self.date_format, "timestamp_format": self.timestamp_format}
+        depends_on |= {name: text for name, text in times.items() if text}
         return identity.fingerprint(json.dumps(depends_on, sort_keys=True))
 
     @property

@@ -94,6 +94,7 @@ FORMATS: list[tuple[str, bytes, dict[str, Any]]] = [
         LINES.encode(),
         {"format": Format.JSON_LINES},
     ),
+    ("marked.jsonl", LINES.replace("\n", "\r\n", 1).encode("utf-8-sig"), {"format": Format.JSON_LINES}),
 ]
 
 

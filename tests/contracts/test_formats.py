@@ -61,6 +61,12 @@ WRITTEN: dict[str, tuple[bytes, dict[str, Any]]] = {
     "packed latin-1": (gzip.compress(as_csv().encode("latin-1")), {"encoding": "iso8859-1"}),
     "packed twice in a row": (gzip.compress(as_csv().encode()[:20]) + gzip.compress(as_csv().encode()[20:]), {}),
     "json lines": (as_json().encode(), {"format": Format.JSON_LINES}),
+    "json lines with a mark": (as_json().encode("utf-8-sig"), {"format": Format.JSON_LINES}),
+    "packed json lines with a mark": (gzip.compress(as_json().encode("utf-8-sig")), {"format": Format.JSON_LINES}),
+    "json lines in UTF-16": (as_json().encode("utf-16-le"), {"format": Format.JSON_LINES, "encoding": "utf-16-le"}),
+    "json lines of Windows": (as_json().replace("\n", "\r\n").encode(), {"format": Format.JSON_LINES}),
+    "json lines of old": (as_json().replace("\n", "\r").encode(), {"format": Format.JSON_LINES}),
+    "json lines of all": (as_json().replace("\n", "\r\n\r", 2).encode(), {"format": Format.JSON_LINES}),
     "packed json lines": (gzip.compress(as_json().encode()), {"format": Format.JSON_LINES}),
 }
 
@@ -142,6 +148,7 @@ UNREADABLE: dict[str, tuple[bytes, dict[str, Any], str]] = {
         "column ä",
     ),
     "a key in two spellings": (b'{"x": 1}\n{"X": 2}\n', {"format": Format.JSON_LINES}, "as X and x"),
+    "too long a line": (b'{"x": "' + b"x" * 40_000_000 + b'"}\n', {"format": Format.JSON_LINES}, "smaller objects"),
     "a key twice": (b'{"x": 1, "x": 2}\n', {"format": Format.JSON_LINES}, 'duplicate key "x"'),
     "bomb": (gzip.compress(bytes(50_000_000)), {"largest": 1 << 20}, "data.largest_mb"),
 }

@@ -5,6 +5,7 @@ import multiprocessing
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,8 +18,9 @@ from deltalake import DeltaTable, write_deltalake
 
 from shared.adapters import tables
 from shared.adapters.delta import FOLLOWED_SECONDS, DeltaLake
+from shared.adapters.duckdb_profiler import DuckdbProfiler
 from shared.domain.usecase import DataSpec
-from shared.errors import Conflict, Poison
+from shared.errors import Conflict, Malformed, Poison, Unreachable
 from shared.ports import Commit
 
 SPEC = DataSpec(
@@ -65,6 +67,22 @@ def test_times_are_committed_with_and_without_a_zone(kind: str, tmp_path: Path) 
     assert lake.commit(file, spec, "one", 1).rows == 1
     (found,) = DeltaTable(lake.uri(spec.table)).to_pyarrow_table()["at"].to_pylist()
     assert found.isoformat().startswith("2013-01-01T10:00:00")
+
+
+def test_batch_that_cannot_be_read_is_told_with_its_table(tmp_path: Path) -> None:
+    lake, file = DeltaLake(str(tmp_path / "lake"), "500MB"), tmp_path / "landed.csv"
+    file.write_text("origin,x\nJFK,1\nLGA\n")
+    with pytest.raises(Malformed, match=r"landed\.csv for silver/flights: .*CSV"):
+        lake.commit(file, SPEC, "one", 1)
+
+
+def test_too_little_memory_is_told_with_its_setting(tmp_path: Path) -> None:
+    lake, file = DeltaLake(str(tmp_path / "lake"), "5MB"), tmp_path / "landed.csv"
+    duckdb.sql(f"COPY (FROM range(1_000_000) SELECT 'JFK' AS origin, range AS x) TO '{file}'")
+    with pytest.raises(Unreachable, match=r"landed\.csv for silver/flights: CHECK_MEMORY_LIMIT is too little: "):
+        lake.commit(file, SPEC, "one", 1)
+    with pytest.raises(Unreachable, match=r"landed\.csv could not be profiled: CHECK_MEMORY_LIMIT is too little: "):
+        DuckdbProfiler("5MB", threading.Lock()).profile(file, SPEC, None)
 
 
 def test_batch_is_committed_as_one_version(lake: DeltaLake, tmp_path: Path) -> None:

@@ -187,6 +187,21 @@ def test_what_is_told_stays_short(folder: Path) -> None:
         ("    year: BIGINT", "    year: 64", "data.columns.year: Input should be a valid string (it is 64)"),
         ("year: BIGINT", "year: BIGINTT", "data.columns.year: Value error, DuckDB has no type BIGINTT: write a type"),
         ("year: BIGINT", "year: TIME", "data.columns.year: Value error, TIME is what a Delta table cannot be: write a"),
+        *(
+            ("  columns:", f"  {field}: '{text}'\n  columns:", f"data.{field}: Value error, {told}")
+            for field, text, told in (
+                ("date_format", "%d.%m", "it has no year: add it, such as %d.%m.%Y"),
+                ("date_format", "%d.%m.%Y %H", "%H is of a time, and this of dates: take it away"),
+                ("date_format", "%d.%m.%y.%Y", "it has the year twice: take one away"),
+                ("date_format", "%j %Y", "%j is none of %Y %y %m %b"),
+                ("date_format", "dd.MM.yyyy", "it has no year"),
+                ("date_format", "%d.%m.%Y%", "% is none of"),
+                ("date_format", "%d.%m.20%y", "it has a figure of its own"),
+                ("timestamp_format", "%d.%m.%Y", "it has no hour, %H or %I: add it, or write date_format"),
+                ("timestamp_format", "%d.%m.%Y %I:%M", "%I and %p go together"),
+                ("timestamp_format", "%Y-%m-%d %H:%M %z", "%z is none of"),
+            )
+        ),
         ("name: flight_delays", "name: flights", "name: 'flights', but its folder is 'flight_delays': make them equal"),
         (
             "  part_by: origin",
@@ -639,3 +654,15 @@ def test_how_far_back_the_sweep_looks_is_a_duration(folder: Path, given: str) ->
     change(folder / "usecase.yml", "  null_values:", f"  look_back: {given}\n  null_values:")
     (fault,) = faults(folder)
     assert "data.look_back: " in fault
+
+
+def test_formats_of_times_are_part_of_what_a_check_depends_on(folder: Path) -> None:
+    (before,) = usecase.load(folder.parent).all
+    table = "  table: silver/flight_delays\n"
+    added = "  date_format: '%d.%m.%Y'\n  timestamp_format: '%d.%m.%Y %H:%M'\n"
+    change(folder / "usecase.yml", table, table + added)
+    (after,) = usecase.load(folder.parent).all
+    assert (after.data.date_format, after.data.timestamp_format) == ("%d.%m.%Y", "%d.%m.%Y %H:%M")
+    other = replace(after.data, timestamp_format="%d.%m.%Y %H")
+    assert len({before.data.fingerprint, after.data.fingerprint, other.fingerprint}) == 3
+    assert replace(after.data, date_format="", timestamp_format="").fingerprint == before.data.fingerprint

@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.types import DataType, DoubleType, FloatType, StringType, StructField, StructType
 
+from sluice_ml import times
 from sluice_ml.errors import BadInput
 from sluice_ml.files import Unreadable, demand, demand_closed_quotes, demand_names, parquet, patterns, union
 from sluice_ml.frames import column, first_line, leave_document, of_schema, read_document, spark_errors
@@ -75,13 +76,24 @@ def _text(name: str, request: Request) -> Column:
 
 
 def _json_lines(spark: SparkSession, request: Request) -> DataFrame:
+    """Dates and times as texts, as DuckDB reads them here."""
     constants = {name for read in request.reads for name in read.get("constants") or {}}
-    schema = of_schema(request.schema)
-    own = StructType([each for each in schema if each.name not in constants])
-    kept = StructType([StructField(each.name, StringType()) if each.name in constants else each for each in schema])
+    kept = StructType(
+        [
+            StructField(each.name, StringType()) if each.name in constants or times.is_time(each.dataType) else each
+            for each in of_schema(request.schema)
+        ]
+    )
+    own = StructType([each for each in kept if each.name not in constants])
 
     def files(read: Mapping[str, Any]) -> DataFrame:
-        return demand(spark.read.schema(own).option("mode", "FAILFAST").json(patterns(read)), read)
+        reader = spark.read.schema(own).option("mode", "FAILFAST")
+        if not read.get("byte_order_mark"):
+            return demand(reader.json(patterns(read)), read)
+        lines = demand(spark.read.text(patterns(read)), read)
+        unmarked = f.regexp_replace("value", "^\N{ZERO WIDTH NO-BREAK SPACE}", "")
+        lines.select(unmarked.alias("value")).write.mode("overwrite").text(f"{request.raw}/unmarked")
+        return reader.json(f"{request.raw}/unmarked")
 
     return _kept(spark, request, kept, files)
 
@@ -142,11 +154,13 @@ def _counted(raw: DataFrame, request: Request) -> Landed:
     wanted = {each.name: each.dataType for each in of_schema(request.schema)}
     types = {each.name: each.dataType for each in raw.schema}
     cast = [name for name, kind in types.items() if wanted.get(name, kind) != kind]
-    typed = {name: _typed(name, kind, wanted.get(name, kind)) for name, kind in types.items()}
+    typed = {name: _typed(name, kind, wanted.get(name, kind), request) for name, kind in types.items()}
     # Not count(value): that Sail takes from the statistics of Parquet, without a look at the values.
     asked = [f.count(f.lit(1)), *(f.count(f.when(value.isNotNull(), 1)) for value in typed.values())]
     for name in cast:
-        lost = column(name).isNotNull() & column(name).try_cast(wanted[name]).isNull()
+        lost = column(name).isNotNull() & _converted(name, types[name], wanted[name], request).isNull()
+        if times.is_time(wanted[name]) and isinstance(types[name], StringType):
+            lost &= ~times.is_infinite(column(name))
         asked += [f.count(f.when(lost, 1)), f.min(f.when(lost, column(name).cast("string")))]
     texts = [column(name).contains(UNREAD) for name, kind in types.items() if isinstance(kind, StringType)]
     if request.format == "csv" and texts:
@@ -167,7 +181,16 @@ def _counted(raw: DataFrame, request: Request) -> Landed:
     return Landed(frame=raw.select(*[value.alias(name) for name, value in typed.items()]), rows=rows, values=values)
 
 
-def _typed(name: str, kind: DataType, wanted: DataType) -> Column:
-    """The column as that type; a number that is none (NaN) is no value."""
-    value = column(name) if kind == wanted else column(name).try_cast(wanted)
+def _typed(name: str, kind: DataType, wanted: DataType, request: Request) -> Column:
+    """The column as that type; a number that is none (NaN), and a time before or after all, is no value."""
+    value = column(name) if kind == wanted else _converted(name, kind, wanted, request)
+    if times.is_time(wanted):
+        return times.finite(value, wanted)
     return f.when(~f.isnan(value), value) if isinstance(wanted, FloatType | DoubleType) else value
+
+
+def _converted(name: str, kind: DataType, wanted: DataType, request: Request) -> Column:
+    """Null where it is no value of that type."""
+    if times.is_time(wanted) and isinstance(kind, StringType):
+        return times.of_text(column(name), wanted, request)
+    return column(name).try_cast(wanted)

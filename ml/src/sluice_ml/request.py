@@ -5,9 +5,11 @@
 | what | check: judge the batch and write its rows for the table; keep: sort out the rows that break something |
 | format | csv, json_lines or parquet |
 | reads | the files: `paths`, of csv their `columns` in order, and `constants`, columns of one value each |
+| reads | of json_lines also whether they begin with a `byte_order_mark` |
 | schema | Spark's JSON of a struct: of csv and json_lines all columns, of parquet those that get another type |
 | without | columns of parquet that are left out |
 | delimiter, encoding, null_values | of csv; a text in `null_values` is null |
+| date_format, timestamp_format | how texts write dates and times, as strptime says it; without one as ISO does |
 | raw | a folder of the job's own |
 | suite | the expectations, each with `type`, `kwargs` and `severity` |
 | known | the table's schema; null where there is none yet |
@@ -46,6 +48,8 @@ class Request:
     delimiter: str = ","
     encoding: str = "utf-8"
     null_values: Sequence[str] = ("",)
+    date_format: str = ""
+    timestamp_format: str = ""
     suite: Sequence[Any] = ()
     known: Mapping[str, Any] | None = None
     partition_by: str = ""
