@@ -24,7 +24,10 @@ LOOKED_AT, ALL = 50_000, -1
 """So many lines of a CSV tell the types of its columns; all of them where one further down does not fit."""
 
 SLICE = "FORMAT parquet, ROW_GROUPS_PER_FILE 1, ROW_GROUP_SIZE 61_440, ROW_GROUP_SIZE_BYTES '8MB', OVERWRITE true"
-"""About so many rows, of about so many bytes, are on their way to a writer."""
+"""About so many rows, of about so many bytes, are read at once for a writer."""
+
+AT_ONCE = 8_192
+"""So many rows are handed to it at once: deltalake keeps ten such batches waiting, and more that it works on."""
 
 _NOT_OF_DELTA = ("TIME", "TIME WITH TIME ZONE", "TIME_NS", "INTERVAL", "BIT")
 _TYPES = ("BOOLEAN", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "TIMESTAMPTZ", "VARCHAR")
@@ -104,12 +107,12 @@ def prepare(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, target:
     return target
 
 
-def shut_in(db: "duckdb.DuckDBPyConnection", prepared: Path) -> None:
-    """From here on nothing but these slices can be read, and nothing written but what does not fit in memory: a suite
-    may be SQL of its own.
+def shut_in(db: "duckdb.DuckDBPyConnection", *folders: Path) -> None:
+    """From here on nothing but these folders can be read and written, and what does not fit in memory: a suite may be
+    SQL of its own.
     """
     (spilled,) = db.sql("SELECT current_setting('temp_directory')").fetchone() or ("",)
-    allowed = ", ".join(quoted(each) for each in (str(prepared), str(spilled)) if each)
+    allowed = ", ".join(quoted(each) for each in (*map(str, folders), str(spilled)) if each)
     db.execute(f"SET allowed_directories = [{allowed}]; SET enable_external_access = false")
 
 
@@ -148,7 +151,9 @@ def stream(db: "duckdb.DuckDBPyConnection", prepared: Path) -> "RecordBatchReade
 
     def slices() -> "Iterator[RecordBatch]":
         for one in files:
-            yield from RecordBatchReader.from_stream(db.sql(_rows([one])))
+            for rows in RecordBatchReader.from_stream(db.sql(_rows([one]))):
+                for start in range(0, rows.num_rows, AT_ONCE):
+                    yield rows.slice(start, min(AT_ONCE, rows.num_rows - start))
 
     none = RecordBatchReader.from_stream(db.sql(f"{_rows(files)} LIMIT 0"))
     return RecordBatchReader.from_batches(none.schema, slices())
