@@ -7,19 +7,18 @@ subquery that has no place in a list of columns: here by groups, of which only t
 import logging
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters import great_expectations as engine
 from shared.adapters import tables
-from shared.adapters.expectation_kinds import named_columns
-from shared.adapters.expectation_results import asked, suite_of
 from shared.adapters.tables import identifier, quoted
-from shared.domain.quality import CheckReport, ExpectationOutcome
+from shared.domain.check_run import stopping
+from shared.domain.quality import CheckReport
 from shared.domain.usecase import DataSpec
-from shared.domain.verdicts import Severity, Verdict
+from shared.domain.verdicts import Verdict
 from shared.errors import Malformed
 from shared.quarantine import REASONS, Sorted
 
@@ -54,7 +53,8 @@ class RowSorter:
             found: Sorted | None
             try:
                 with self._one_at_a_time, tables.connect(self._memory_limit) as db:
-                    tables.to_parquet(db, file, spec, Path(folder) / f"batch{tables.PREPARED}")
+                    batch = tables.prepare(db, file, spec, Path(folder) / f"batch{tables.PREPARED}")
+                    tables.shut_in(db, batch, Path(folder))
                     found = _sort_out(db, Path(folder), spec, report)
             except (
                 duckdb.Error,
@@ -66,13 +66,11 @@ class RowSorter:
 
 
 def _sort_out(db: "duckdb.DuckDBPyConnection", folder: Path, spec: DataSpec, report: CheckReport) -> Sorted:
-    stopping = [
-        one for one in report.expectations if one.severity is Severity.BLOCKING and one.verdict is not Verdict.PASSED
-    ]
-    conditions = _conditions(db, spec, {_name(one) for one in stopping if one.verdict is Verdict.FAILED})
-    cases = [f"CASE WHEN {sql} THEN {quoted(asked)} END" for (_, _, asked), sql in conditions.items()]
+    by_row, of_all = stopping(report, spec.expectations)
+    conditions = _conditions(db, by_row)
+    cases = [f"CASE WHEN {sql} THEN {quoted(by_row[place]['asked'])} END" for place, sql in conditions.items()]
     own = f"list_filter([{', '.join(cases)}], one -> one IS NOT NULL)" if cases else "[]::VARCHAR[]"
-    of_all = [one.sentence for one in stopping if _name(one) not in conditions]
+    of_all = [each["sentence"] for place, each in enumerate(by_row) if place not in conditions] + of_all
     reasons = f"{own} || [{', '.join(map(quoted, of_all))}]::VARCHAR[]"
     rows, bad, good = (folder / f"{name}{tables.PREPARED}" for name in ("rows", "bad", "good"))
     select = f"FROM {tables.VIEW} SELECT *, {reasons} AS {identifier(REASONS)}"
@@ -94,27 +92,15 @@ def _sort_out(db: "duckdb.DuckDBPyConnection", folder: Path, spec: DataSpec, rep
     )
 
 
-def _name(outcome: ExpectationOutcome) -> tuple[str, str, str]:
-    """What tells an expectation from another."""
-    return outcome.expectation, outcome.column, outcome.asked
-
-
-def _conditions(
-    db: "duckdb.DuckDBPyConnection", spec: DataSpec, wanted: set[tuple[str, str, str]]
-) -> Mapping[tuple[str, str, str], str]:
-    """The condition under which a row breaks each expectation; those that speak of no single row have none."""
-    if not wanted or not spec.expectations:
+def _conditions(db: "duckdb.DuckDBPyConnection", asked: Sequence[Mapping[str, Any]]) -> Mapping[int, str]:
+    """By its place among those asked for, when a row breaks it; one that speaks of no single row has none."""
+    if not asked:
         return {}
     batch = engine.batch_of(engine.load(), db)
     execution = batch.datasource.get_execution_engine()
     execution.batch_manager.load_batch_list(batch_list=[batch])
-    found: dict[tuple[str, str, str], str] = {}
-    for each in suite_of(spec.expectations):
-        name = (each["type"], ", ".join(named_columns(each["kwargs"])), asked(each))
-        sql = _condition(execution, each["type"], each["kwargs"]) if name in wanted else ""
-        if sql:
-            found[name] = sql
-    return found
+    found = {place: _condition(execution, each["type"], each["kwargs"]) for place, each in enumerate(asked)}
+    return {place: sql for place, sql in found.items() if sql}
 
 
 def _condition(execution: Any, kind: str, kwargs: dict[str, Any]) -> str:

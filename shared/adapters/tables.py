@@ -26,7 +26,10 @@ PREPARED = ".prepared.parquet"
 TOO_LITTLE = "CHECK_MEMORY_LIMIT is too little: "
 
 SLICE = "FORMAT parquet, ROW_GROUPS_PER_FILE 1, ROW_GROUP_SIZE 61_440, ROW_GROUP_SIZE_BYTES '8MB', OVERWRITE true"
-"""About so many rows, of about so many bytes, are on their way to a writer."""
+"""About so many rows, of about so many bytes, are read at once for a writer."""
+
+AT_ONCE = 8_192
+"""So many rows are handed to it at once: deltalake keeps ten such batches waiting, and more that it works on."""
 
 
 def connect(memory_limit: str) -> "duckdb.DuckDBPyConnection":
@@ -91,12 +94,12 @@ def prepare(db: "duckdb.DuckDBPyConnection", file: Path, spec: DataSpec, target:
     return target
 
 
-def shut_in(db: "duckdb.DuckDBPyConnection", prepared: Path) -> None:
-    """From here on nothing but these slices can be read, and nothing written but what does not fit in memory: a suite
-    may be SQL of its own.
+def shut_in(db: "duckdb.DuckDBPyConnection", *folders: Path) -> None:
+    """From here on nothing but these folders can be read and written, and what does not fit in memory: a suite may be
+    SQL of its own.
     """
     (spilled,) = db.sql("SELECT current_setting('temp_directory')").fetchone() or ("",)
-    allowed = ", ".join(quoted(each) for each in (str(prepared), str(spilled)) if each)
+    allowed = ", ".join(quoted(each) for each in (*map(str, folders), str(spilled)) if each)
     db.execute(f"SET allowed_directories = [{allowed}]; SET enable_external_access = false")
 
 
@@ -156,7 +159,9 @@ def stream(db: "duckdb.DuckDBPyConnection", prepared: Path) -> "RecordBatchReade
 
     def slices() -> "Iterator[RecordBatch]":
         for one in files:
-            yield from RecordBatchReader.from_stream(db.sql(_rows([one])))
+            for rows in RecordBatchReader.from_stream(db.sql(_rows([one]))):
+                for start in range(0, rows.num_rows, AT_ONCE):
+                    yield rows.slice(start, min(AT_ONCE, rows.num_rows - start))
 
     none = RecordBatchReader.from_stream(db.sql(f"{_rows(files)} LIMIT 0"))
     return RecordBatchReader.from_batches(none.schema, slices())
