@@ -3,6 +3,7 @@ apart from it, and what is in quarantine as it landed.
 """
 
 import json
+import shutil
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -116,6 +117,15 @@ def test_what_was_released_is_told_once_and_what_is_gone_is_said(site: Site) -> 
     added = next(each["add"]["path"] for each in actions if "add" in each)
     (site.folder / "lake/silver/t" / unquote(added)).unlink()
     assert verdicts(again(site, SUITE))[2] == (1, "warned", "")
+
+
+def test_rows_do_where_no_file_is_kept(site: Site) -> None:
+    """As of a batch that the check job kept apart."""
+    for folder in (site.folder / "lake/quarantine").rglob("_landed"):
+        shutil.rmtree(folder)
+    assert verdicts(again(site, SUITE))[1] == (None, "failed", "failed")
+    shutil.rmtree(site.folder / "lake/quarantine")
+    assert verdicts(again(site, SUITE))[1] == (None, "failed", "")
 
 
 def test_command(site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
