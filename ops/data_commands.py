@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ops import arrivals, quality, quarantine, trying
-from ops.arguments import a_beginning
+from ops.arguments import a_beginning, a_count
 
 type Command = Callable[..., argparse.ArgumentParser]
 
@@ -103,7 +103,7 @@ def _arrivals(commands: Any, command: Command) -> None:
 
 
 def _of_files(commands: Any, command: Command) -> None:
-    """What needs no stack."""
+    """What tries a suite."""
     of_data = commands.add_parser(
         "data", help="try a suite on data", description="Try a suite on data; nothing is written to ledger or lake."
     ).add_subparsers(dest="of_data", metavar="COMMAND", required=True)
@@ -120,3 +120,13 @@ def _of_files(commands: Any, command: Command) -> None:
     check.add_argument("--suite", type=Path, metavar="FILE", help="another suite than the use case's")
     check.add_argument("--report", type=Path, metavar="FILE", help="also write the report, a page that stands alone")
     check.set_defaults(run=trying.check)
+    simulate = command(
+        of_data,
+        "simulate",
+        description="try a suite on batches that were checked before: those in silver, and those in quarantine",
+        well="0 every verdict would be the same; 1 some would not",
+    )
+    simulate.add_argument("use_case", metavar="USE_CASE", help="its name, or its folder")
+    simulate.add_argument("--suite", type=Path, required=True, metavar="FILE", help="a suite")
+    simulate.add_argument("--last", type=a_count, default=10, metavar="N", help="how many batches (%(default)s)")
+    simulate.set_defaults(run=trying.simulate)

@@ -1,4 +1,4 @@
-"""Commands that try a suite: on a file that did not land yet. Nothing is written to ledger or lake."""
+"""Commands that try a suite, on a file that did not land or on batches of the past. Nothing is written."""
 
 import argparse
 import logging
@@ -10,21 +10,23 @@ from ops.checking import FILE, use_cases_folder
 from ops.output import Output
 from ops.source import NothingFound, ledger_of, settings_of
 from shared import opened, usecase
+from shared.domain.suite import CheckedAgain
 from shared.domain.usecase import UseCase
 from shared.errors import Misconfigured, SluiceError
 from shared.settings import Settings
-from shared.trial import STORY, Before, tried
+from shared.trial import STORY, Before, check_again, tried
 from shared.views.report_page import report_page
+from shared.views.suite import past_batches, simulation_document, simulation_text
 from shared.views.text import visible
 from shared.views.trial import trial_document, trial_text, trial_view
 
-WELL, NOT_ALL = 0, 1
+WELL, NOT_ALL, OTHERWISE = 0, 1, 1
 
 
 def check(options: argparse.Namespace, output: Output) -> int:
     """Check the file. Well means that it would be committed. It needs no settings."""
     logging.getLogger().addHandler(logging.NullHandler())  # Great Expectations tells of each column that is missing
-    use_case = _use_case(options)
+    use_case = _use_case(options, use_cases_folder(options.settings))
     if not options.file.exists():
         raise NothingFound(f"{options.file}: no such file; name one as it would land, or a folder of a batch's files")
     settings = _settings(options.settings)
@@ -52,9 +54,31 @@ def check(options: argparse.Namespace, output: Output) -> int:
     return WELL if view.passes else NOT_ALL
 
 
-def _use_case(options: argparse.Namespace) -> UseCase:
+def simulate(options: argparse.Namespace, output: Output) -> int:
+    """Try a suite on what was checked before. Well means that no verdict would be another one."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    settings = settings_of(options.settings)
+    use_case = _use_case(options, Path(settings.use_cases))
+    ledger, table = ledger_of(settings), use_case.data.table
+    past = past_batches(ledger, opened.profiles_of(settings), use_case.name, table, options.last)
+    if not past:
+        raise NothingFound(f"nothing of {use_case.name} was checked yet that this could be tried on")
+    reports = check_again(
+        past,
+        use_case,
+        batches=opened.batches_of(settings),
+        quarantine=opened.quarantine_of(settings),
+        columns=opened.lake_of(settings).columns(table),
+        memory_limit=settings.check_memory_limit,
+    )
+    found = [CheckedAgain(batch=batch, now=now) for batch, now in zip(past, reports, strict=True)]
+    suite = str(options.suite)
+    output.show(simulation_text(found, output.terminal, suite=suite), simulation_document(found, suite=suite))
+    return OTHERWISE if any(one.differs for one in found) else WELL
+
+
+def _use_case(options: argparse.Namespace, known: Path) -> UseCase:
     """By its folder or its name, with the suite that is to be tried."""
-    known = use_cases_folder(options.settings)
     named = (Path(options.use_case), known / options.use_case)
     folder = next((each for each in named if (each / FILE).is_file()), None)
     if folder is None:

@@ -6,6 +6,7 @@ from shared.adapters import entra
 from shared.adapters.delta import DeltaLake
 from shared.adapters.delta_quarantine import DeltaQuarantine
 from shared.adapters.event_grid_topic import EventGridTopic, with_identity, with_key
+from shared.adapters.lake_batches import LakeBatches
 from shared.adapters.lake_documents import LakeDocuments
 from shared.adapters.lake_profiles import LakeProfiles
 from shared.adapters.mlflow import MlflowRegistry, sign_in_to_databricks
@@ -29,6 +30,11 @@ def lake_of(settings: Settings) -> DeltaLake:
 def quarantine_of(settings: Settings) -> DeltaQuarantine:
     """The quarantine."""
     return DeltaQuarantine(lake_of(settings), settings.check_memory_limit, storage_of(settings))
+
+
+def batches_of(settings: Settings) -> LakeBatches:
+    """The batches that the tables are made of."""
+    return LakeBatches(settings.lake_root, storage_of(settings))
 
 
 def documents_of(settings: Settings) -> LakeDocuments:

@@ -1,7 +1,9 @@
-"""A batch checked as if it landed: the very step that checks what lands, over ports that leave nothing behind."""
+"""A batch checked as if it landed: the very step that checks what lands, over ports that leave nothing behind; and
+batches of the past checked by another suite.
+"""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -14,12 +16,15 @@ from shared.adapters.failing_rows import RowSorter
 from shared.adapters.great_expectations import GreatExpectations
 from shared.adapters.job_files import DeltaJobFiles
 from shared.adapters.job_reads import LandedJobReads
+from shared.adapters.lake_batches import LakeBatches
 from shared.adapters.lake_check_runs import LakeCheckRuns
 from shared.adapters.lake_documents import LakeDocuments
 from shared.adapters.system import SystemClock
 from shared.adapters.trial import Past, TrialLake, TrialLanding, TrialProfiles, TrialRecords
 from shared.domain.facts import DataArrived
+from shared.domain.quality import CheckReport
 from shared.domain.story import check_of
+from shared.domain.suite import PastBatch
 from shared.domain.usecase import Format, UseCase, UseCases
 from shared.errors import Refused
 from shared.profiles import Profiles
@@ -91,6 +96,50 @@ def tried(file: Path, use_case: UseCase, before: Before, memory_limit: str) -> I
         records.record([arrived])
         check_batch(check_of(arrived), use_cases=UseCases.of(one), ports=ports)
         yield Trial(records=records, profiles=profiles, quarantine=quarantine)
+
+
+def check_again(
+    past: Sequence[PastBatch],
+    use_case: UseCase,
+    *,
+    batches: LakeBatches,
+    quarantine: Quarantine,
+    columns: Mapping[str, str],
+    memory_limit: str,
+) -> Iterator[CheckReport | None]:
+    """What the use case's suite says of each now; None where its rows are not kept any more.
+
+    A version's rows are those that its commit added, with those that were kept apart from it; they are as the table
+    is. A batch in quarantine is the file that landed, beside the table's columns of now.
+    """
+    quality, landed = GreatExpectations(memory_limit), replace(use_case.data, check_job="")
+    for one in past:
+        if one.delta_version is None:
+            with quarantine.file(one.apart) as file:
+                if file:
+                    yield quality.check(file, landed, columns)
+                    continue
+            with quarantine.rows(one.apart, landed.largest) as rows:  # what a job kept apart has no copy of the file
+                yield quality.check(rows, landed, columns) if rows else None
+            continue
+        added = batches.added(one.table, one.delta_version, columns)
+        with added as rows, _apart(one, quarantine, landed.largest) as bad:
+            if rows is None or (one.apart and bad is None):
+                yield None
+                continue
+            for each in sorted(bad.iterdir()) if bad else ():
+                (rows / f"apart-{each.name}").symlink_to(each)
+            yield quality.check(rows, replace(landed, format=Format.PARQUET))
+
+
+@contextmanager
+def _apart(one: PastBatch, quarantine: Quarantine, largest: int) -> Iterator[Path | None]:
+    """The rows that were kept apart from a version; None where none were, or none are kept."""
+    if not one.apart:
+        yield None
+        return
+    with quarantine.rows(one.apart, largest) as bad:
+        yield bad
 
 
 def _batch(file: Path, use_case: UseCase, target: Path) -> Path:

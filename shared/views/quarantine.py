@@ -101,10 +101,18 @@ def kept_text(view: QuarantineView, kept: Kept | None, where: str, terminal: Ter
 
 
 def sample_text(kept: Kept, terminal: Terminal) -> list[str]:
-    """How many rows by which reason, and some of them."""
-    counts = [[Cell(f"  {count:,}"), Cell(visible(reason))] for reason, count in kept.by_reason.items()]
-    lines = grid(counts, terminal, elastic=(1,))
+    """How many rows by which reason, and some of them with the numbers of their reasons."""
+    counts = [
+        [Cell(f"  {number}", ("dim",)), Cell(many(count, "row")), Cell(visible(reason))]
+        for number, (reason, count) in enumerate(kept.by_reason.items(), start=1)
+    ]
+    lines = grid(counts, terminal, elastic=(2,))
     return [*lines, "", terminal.paint("such as", "bold"), *_sample(kept, terminal)] if kept.sample else lines
+
+
+def numbers_of(reasons: str, kept: Kept) -> str:
+    """The numbers of a row's reasons, in their order there."""
+    return ", ".join(str(number) for number, reason in enumerate(kept.by_reason, start=1) if reason in reasons)
 
 
 def _item(text: str, terminal: Terminal) -> list[str]:
@@ -113,8 +121,11 @@ def _item(text: str, terminal: Terminal) -> list[str]:
 
 
 def _sample(kept: Kept, terminal: Terminal) -> list[str]:
-    rows = [[Cell(name[:_WIDEST], ("bold",)) for name in kept.columns[1:]]]
-    rows += [[Cell(_shown(value)) for value in row[1:]] for row in kept.sample[:_SAMPLED]]
+    rows = [[Cell(""), *(Cell(name[:_WIDEST], ("bold",)) for name in kept.columns[1:])]]
+    rows += [
+        [Cell(numbers_of(row[0], kept), ("dim",)), *(Cell(_shown(value)) for value in row[1:])]
+        for row in kept.sample[:_SAMPLED]
+    ]
     return [f"  {line}" for line in grid(rows, Terminal(colour=terminal.colour))]
 
 

@@ -11,6 +11,7 @@ from shared.views.html import Html, element, together
 from shared.views.page import Place, alone, framed
 from shared.views.plots import bars_of, drawing, length
 from shared.views.quality import BatchQuality, KeptQuality, VersionQuality, apart, newest_first
+from shared.views.quarantine import numbers_of
 from shared.views.report import ReportView, found
 from shared.views.sentences import many, sentence
 from shared.views.table import VERDICT_MARKS
@@ -176,7 +177,7 @@ def _sample(kept: Kept) -> Sequence[Html]:
         for number, (reason, count) in enumerate(kept.by_reason.items(), start=1)
     ]
     rows = [
-        element("tr", element("td", _numbers(row[0], kept)), *(element("td", visible(value)) for value in row[1:]))
+        element("tr", element("td", numbers_of(row[0], kept)), *(element("td", visible(value)) for value in row[1:]))
         for row in kept.sample
     ]
     names = ("Reason", *kept.columns[1:])
@@ -186,11 +187,6 @@ def _sample(kept: Kept) -> Sequence[Html]:
         element("h2", f"Such as: {shown}"),
         _table([visible(name) for name in names], rows, class_="sample"),
     ]
-
-
-def _numbers(reasons: str, kept: Kept) -> str:
-    """The numbers of a row's reasons, as the table above has them."""
-    return ", ".join(str(number) for number, reason in enumerate(kept.by_reason, start=1) if reason in reasons)
 
 
 def _trend(view: ReportView, place: Place | None) -> Html:

@@ -86,14 +86,15 @@ def _would(
 
 def trial_text(view: TrialView, terminal: Terminal) -> str:
     """The verdict, what would follow, each expectation, drift, and rows with their reasons."""
-    checked = view.report.checked
+    checked, worst = view.report.checked, view.report.worst_first
     verdict, by = checked.verdict, f"by {view.suite}" if view.suite else "by its own suite"
     lines = [
         f"{terminal.paint(f'{VERDICT_MARKS[verdict]} {verdict}', 'bold')}  {visible(view.report.subject)}",
         *wrapped(visible(f"{sentence(checked)}; {view.report.would}"), terminal),
         *wrapped(visible(f"{view.report.use_case}, {by} · nothing was written"), terminal, "dim"),
         "",
-        *grid([_asked(one, checked.rows) for one in view.report.worst_first], terminal, elastic=(1, 2)),
+        *(line for one in worst if not one.verdict.lets_pass for line in _fell(one, checked.rows, terminal)),
+        *grid([_held(one, checked.rows) for one in worst if one.verdict.lets_pass], terminal, elastic=(1, 2)),
     ]
     if view.report.drift:
         lines += ["", *_drift(view.report.drift, terminal)]
@@ -105,14 +106,18 @@ def trial_text(view: TrialView, terminal: Terminal) -> str:
     return "\n".join(lines)
 
 
-def _asked(one: ExpectationOutcome, rows: int) -> list[Cell]:
-    colour = "green" if one.verdict.lets_pass else "yellow" if one.severity is Severity.WARNING else "red"
-    warns = " (warning)" if one.severity is Severity.WARNING and not one.verdict.lets_pass else ""
-    return [
-        Cell(f"{VERDICT_MARKS[one.verdict]} {one.verdict}{warns}", (colour,)),
-        Cell(visible(one.asked)),
-        Cell(visible(found(one, rows))),
-    ]
+def _fell(one: ExpectationOutcome, rows: int, terminal: Terminal) -> list[str]:
+    """What did not hold, in full."""
+    warns = one.severity is Severity.WARNING
+    verdict = f"{VERDICT_MARKS[one.verdict]} {one.verdict}{' (warning)' if warns else ''}"
+    first, *rest = wrapped(f"{verdict}  {visible(one.asked)}", terminal)
+    painted = first.replace(verdict, terminal.paint(verdict, "yellow" if warns else "red"), 1)
+    return [painted, *rest, *wrapped(visible(found(one, rows)), terminal, indent="          ")]
+
+
+def _held(one: ExpectationOutcome, rows: int) -> list[Cell]:
+    verdict = f"{VERDICT_MARKS[one.verdict]} {one.verdict}"
+    return [Cell(verdict, ("green",)), Cell(visible(one.asked)), Cell(visible(found(one, rows)), ("dim",))]
 
 
 def _drift(drift: f.DriftMeasured, terminal: Terminal) -> list[str]:

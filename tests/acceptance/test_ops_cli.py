@@ -382,7 +382,7 @@ COMMANDS = [
     *(["webhooks", word] for word in ("ensure", "list", "test")),
     ["usecase", "check"],
     ["usecase", "new"],
-    ["data", "check"],
+    *(["data", word] for word in ("check", "simulate")),
     ["jobs", "connect"],
     ["quality"],
     ["report"],
