@@ -168,8 +168,8 @@ class Landing(Protocol):
 
     def fetch_commit(self, url: str, etag: str, largest: int) -> AbstractContextManager[Path | None]:
         """A folder with local copies, as Parquet, of what a commit of a Delta table added, by the file of its log; None
-        where it added nothing, or is not there any more. Raises Refused for a commit that takes rows away, Malformed,
-        TooLarge.
+        where it added nothing, or it or a file of it is not there any more. Raises Refused for a commit that takes rows
+        away, Malformed, TooLarge.
         """
 
 

@@ -132,7 +132,9 @@ class FsspecLanding:
             target.mkdir()
             for number, one in enumerate(found.added):
                 copy = Path(folder) / "copy.parquet"
-                self._copy(table / one.path, "", copy, largest)
+                if not self._copy(table / one.path, "", copy, largest):  # its rows were rewritten, and vacuumed
+                    yield None
+                    return
                 delta_commit.with_partition(copy, one, found.types, target / f"{number:04}.parquet")
             yield target if found.added else None
 

@@ -188,6 +188,15 @@ def test_commit_that_adds_no_rows_is_none(landing: FsspecLanding, theirs: Theirs
         assert folder is None
 
 
+def test_commit_one_of_whose_files_is_gone_is_none(landing: FsspecLanding, theirs: Theirs) -> None:
+    """Not what was read of the file before it, once more."""
+    theirs.write("SELECT unnest(['LGA', 'EWR', 'JFK']) AS origin, DATE '2013-01-02' AS day, 3 AS x")
+    gone = next((theirs.path / "origin=EWR").rglob("*.parquet"))
+    gone.unlink()
+    with landing.fetch_commit(*theirs.log, LARGEST) as folder:
+        assert folder is None
+
+
 def test_commit_that_takes_rows_away_is_refused(landing: FsspecLanding, theirs: Theirs) -> None:
     theirs.write("SELECT 'LGA' AS origin, DATE '2013-01-02' AS day, 3 AS x", mode="overwrite")
     with pytest.raises(Refused, match="takes rows away"), landing.fetch_commit(*theirs.log, LARGEST):

@@ -42,6 +42,15 @@ def test_condition_that_is_unknown_is_not_counted_and_makes_no_row_bad(tmp_path:
     assert counted == sum(report.expectations[0].asked in row[-1] for row in found["rows"])
 
 
+def test_uniqueness_of_a_column_that_is_missing_is_a_reason_of_all_rows(tmp_path: Path) -> None:
+    demanded = expect("column_to_exist", column="key")
+    unique = expect("compound_columns_to_be_unique", column_list=["key", "x"])
+    report, found = sorted_out(tmp_path, spec_of(demanded, unique))
+    assert found is not None
+    assert report.verdict is Verdict.FAILED
+    assert {len(row[-1]) for row in found["rows"]} == {2}
+
+
 def test_sorting_reads_nothing_but_the_batch(tmp_path: Path) -> None:
     """A suite may be SQL of its own."""
     import sqlalchemy as sa
