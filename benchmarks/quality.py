@@ -224,12 +224,13 @@ type Run = Callable[[], list[int] | None]
 def _ours(file: Path, memory: str) -> Run:
     from shared.adapters import great_expectations as ours
     from shared.adapters import tables
+    from shared.adapters.sql import quoted
 
     ours.load()
 
     def run() -> list[int]:
         with tables.connect(memory) as db:
-            db.execute(f"CREATE VIEW {tables.VIEW} AS FROM read_parquet({tables.quoted(str(file))})")
+            db.execute(f"CREATE VIEW {tables.VIEW} AS FROM read_parquet({quoted(str(file))})")
             report = ours.judge(db, json.dumps({"expectations": suite()}), file.name)
         return [one.unexpected for one in report.expectations if one.unexpected is not None]
 
@@ -260,12 +261,13 @@ def _gx_pandas(file: Path, _: str) -> Run:
 
 def _duckdb_query(file: Path, memory: str) -> Run:
     from shared.adapters import tables
+    from shared.adapters.sql import quoted
 
     counted = [
         *(f"count_if({each} < 0 OR {each} > 9999)" for each in NUMBERS),
         *(f"count_if({each} < 0)" for each in AMOUNTS),
         *(f"count_if({each} IS NULL)" for each in AMOUNTS[:4]),
-        f"count_if(carrier NOT IN ({', '.join(map(tables.quoted, CARRIERS))}))",
+        f"count_if(carrier NOT IN ({', '.join(map(quoted, CARRIERS))}))",
         "count_if(origin NOT IN ('EWR', 'JFK', 'LGA'))",
         "count_if(state IN ('lost'))",
         "count_if(NOT regexp_matches(tail, '^N[0-9]{5}$'))",
@@ -280,7 +282,7 @@ def _duckdb_query(file: Path, memory: str) -> Run:
 
     def run() -> list[int]:
         with tables.connect(memory) as db:
-            db.execute(f"CREATE VIEW {tables.VIEW} AS FROM read_parquet({tables.quoted(str(file))})")
+            db.execute(f"CREATE VIEW {tables.VIEW} AS FROM read_parquet({quoted(str(file))})")
             (row,) = db.sql(f"SELECT {', '.join(counted)} FROM {tables.VIEW}").fetchall()
         return [int(one) for one in row[:-3]]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from shared.adapters import tables
+from shared.adapters.sql import identifier, quoted
 from shared.errors import Malformed, Refused
 
 if TYPE_CHECKING:
@@ -65,10 +66,10 @@ def _added(add: Mapping[str, Any], name: str) -> Added:
 def with_partition(file: Path, one: Added, types: Mapping[str, str], target: Path) -> None:
     """Write the file's rows with their partition columns, which stand in its path and the log only."""
     columns = [
-        f"CAST({'NULL' if value is None or value == '' else tables.quoted(value)} AS {types.get(name, 'VARCHAR')})"
-        f" AS {tables.identifier(name)}"
+        f"CAST({'NULL' if value is None or value == '' else quoted(value)} AS {types.get(name, 'VARCHAR')})"
+        f" AS {identifier(name)}"
         for name, value in one.partition.items()
     ]
     with tables.connect("500MB") as db:
-        rows = f"FROM read_parquet({tables.quoted(str(file))}) SELECT {', '.join(['*', *columns])}"
-        db.execute(f"COPY ({rows}) TO {tables.quoted(str(target))} (FORMAT parquet)")
+        rows = f"FROM read_parquet({quoted(str(file))}) SELECT {', '.join(['*', *columns])}"
+        db.execute(f"COPY ({rows}) TO {quoted(str(target))} (FORMAT parquet)")

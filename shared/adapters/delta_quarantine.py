@@ -17,8 +17,8 @@ from urllib.parse import unquote
 
 from shared.adapters import tables
 from shared.adapters.delta import STORY_KEY, DeltaLake, written_as
+from shared.adapters.sql import identifier, quoted
 from shared.adapters.storage import LAPTOP, Storage, reachable
-from shared.adapters.tables import identifier
 from shared.domain import identity
 from shared.errors import Conflict, TooLarge, Unreachable
 from shared.quarantine import REASONS, Kept
@@ -193,4 +193,4 @@ def _kept(db: "duckdb.DuckDBPyConnection") -> Kept:
 
 
 def _listed(files: Sequence[Path]) -> str:
-    return f"[{', '.join(tables.quoted(str(file)) for file in files)}]"
+    return f"[{', '.join(quoted(str(file)) for file in files)}]"

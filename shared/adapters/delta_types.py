@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters import schema_changes
-from shared.adapters.tables import identifier
+from shared.adapters.sql import identifier
 from shared.errors import Poison
 
 if TYPE_CHECKING:

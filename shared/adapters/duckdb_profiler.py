@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters import tables
-from shared.adapters.tables import identifier
+from shared.adapters.sql import identifier
 from shared.domain.profile import (
     CATEGORIES,
     QUANTILES,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.adapters import great_expectations as engine
 from shared.adapters import tables
-from shared.adapters.tables import identifier, quoted
+from shared.adapters.sql import identifier, quoted
 from shared.domain.check_run import stopping
 from shared.domain.quality import CheckReport
 from shared.domain.usecase import DataSpec

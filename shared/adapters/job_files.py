@@ -15,6 +15,7 @@ from shared.adapters.delta import GENERATION_KEY, ROWS_KEY, SCHEMA_KEY, STORY_KE
 from shared.adapters.delta_quarantine import LANDED, SAMPLE, TOLD
 from shared.adapters.delta_types import types_of
 from shared.adapters.schema_changes import unfit
+from shared.adapters.sql import quoted
 from shared.adapters.storage import AZURE, LAPTOP, Storage, reachable
 from shared.domain import identity
 from shared.domain.usecase import DataSpec
@@ -155,7 +156,7 @@ class DeltaJobFiles:
                 db.register_filesystem(filesystem)
             for file in written.files:
                 path = f"{root}/{file}"
-                footer = f"parquet_file_metadata([{tables.quoted(at + path)}])"
+                footer = f"parquet_file_metadata([{quoted(at + path)}])"
                 counted = db.sql(f"SELECT num_rows FROM {footer}").fetchone()
                 found.append((file, int(filesystem.size(path)), int(counted[0]) if counted else 0))
         if (rows := sum(each[2] for each in found)) != written.rows:

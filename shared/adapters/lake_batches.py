@@ -9,6 +9,7 @@ from urllib.parse import quote
 from shared.adapters import delta_commit, tables
 from shared.adapters.fsspec_landing import FsspecLanding
 from shared.adapters.schema_changes import columns_of
+from shared.adapters.sql import identifier, quoted
 from shared.adapters.storage import LAPTOP, Storage, reachable
 from shared.errors import Poison
 
@@ -57,8 +58,8 @@ class LakeBatches:
 def _in_order(file: Path, columns: Sequence[str], target: Path) -> None:
     """Partition columns stand where the table has them; those that it does not have come last."""
     with tables.connect("500MB") as db:
-        source = f"read_parquet({tables.quoted(str(file))})"
+        source = f"read_parquet({quoted(str(file))})"
         names = columns_of(db, source)
         order = [*(name for name in columns if name in names), *(name for name in names if name not in columns)]
-        rows = f"FROM {source} SELECT {', '.join(map(tables.identifier, order))}"
-        db.execute(f"COPY ({rows}) TO {tables.quoted(str(target))} (FORMAT parquet)")
+        rows = f"FROM {source} SELECT {', '.join(map(identifier, order))}"
+        db.execute(f"COPY ({rows}) TO {quoted(str(target))} (FORMAT parquet)")

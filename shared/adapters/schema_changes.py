@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from shared.adapters.tables import VIEW, identifier
+from shared.adapters.sql import identifier
+from shared.adapters.tables import VIEW
 from shared.domain.quality import ExpectationOutcome
 from shared.domain.schema import SchemaChange, fits
 from shared.domain.usecase import DataSpec

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from shared.adapters import landed_file
 from shared.adapters.landed_rows import ALL, landed, listed
-from shared.adapters.sql import identifier as identifier  # noqa: PLC0414 - others take it from here
-from shared.adapters.sql import quoted as quoted  # noqa: PLC0414 - the same
+from shared.adapters.sql import quoted
 from shared.domain.usecase import DataSpec, Format
 from shared.errors import Malformed, Unreachable
 
