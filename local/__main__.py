@@ -109,13 +109,18 @@ def _land(options: argparse.Namespace) -> int:
 
 
 def _expected_name(name: str, settings: Settings) -> str:
-    """Where the first use case that takes a file of that name expects it. Raises FileNotFoundError."""
+    """Where the one use case that takes a file of that name expects it. Raises FileNotFoundError, also for several."""
     use_cases = usecase.load(Path(settings.use_cases)).all
+    found = []
     for one in use_cases:
         place = one.data.arrives.partition("/")[2].rpartition("/")[0]
         candidate = f"{place}/{name}".lstrip("/")
         if fnmatchcase(f"landing/{candidate}", one.data.arrives):
-            return candidate
+            found.append(candidate)
+    if len(found) > 1:
+        raise FileNotFoundError(f"several use cases take a file named {name}: say which with --to {' or '.join(found)}")
+    if found:
+        return found[0]
     patterns = ", ".join(one.data.arrives for one in use_cases)
     raise FileNotFoundError(f"no use case expects a file named {name} (they expect {patterns}): say where with --to")
 

@@ -3,7 +3,8 @@
 import argparse
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from ops.output import Output
 from ops.source import NothingFound
 from shared import usecase
-from shared.errors import Misconfigured
+from shared.adapters import column_names
+from shared.domain import time_format
+from shared.errors import Malformed, Misconfigured
 
 if TYPE_CHECKING:
     import duckdb
@@ -50,8 +53,10 @@ def new(options: argparse.Namespace, output: Output) -> int:
     try:
         for name, text in files.items():
             (folder / name).write_text(text)
-        usecase.load_one(folder)
-    except (OSError, Misconfigured):
+        written = usecase.load_one(folder)
+        with options.file.open("rb") as landed:
+            column_names.demand_header(landed.read(column_names.LONGEST), options.file.name, written.data)
+    except (OSError, Misconfigured, Malformed):
         shutil.rmtree(folder)
         raise
     of_model = (
@@ -73,7 +78,11 @@ def _files(options: argparse.Namespace) -> dict[str, str]:
     nulls = ["NA", ""]
     with duckdb.connect() as db:
         try:
-            db.execute("CREATE TABLE batch AS FROM read_csv(?, header = true, nullstr = ?)", [str(options.file), nulls])
+            looks = _looks(db, options.file)
+            db.execute(
+                "CREATE TABLE batch AS FROM read_csv(?, header = true, nullstr = ?, delim = ?)",
+                [str(options.file), nulls, looks["delimiter"]],
+            )
         except duckdb.Error as error:
             raise NothingFound(f"{options.file} cannot be read as CSV: {str(error).splitlines()[0]}") from error
         columns = _columns(db)
@@ -82,12 +91,17 @@ def _files(options: argparse.Namespace) -> dict[str, str]:
         if unknown := [name for name in asked if name not in known]:
             raise NothingFound(f"{options.file} has no column {', '.join(unknown)}; it has {', '.join(sorted(known))}")
         ((rows,),) = db.sql("SELECT count(*) FROM batch").fetchall()
+        if not rows:
+            raise NothingFound(f"{options.file} has no rows: name one that has some, as what they look like is written")
         of_data = {
-            "usecase.yml": _usecase(options, columns, nulls),
+            "usecase.yml": _usecase(options, columns, nulls, looks),
             "expectations.json": _suite(options, columns, rows),
         }
         if not options.target:
             return of_data
+        kind = next(each.kind for each in columns if each.name == options.time)
+        if not kind.startswith(("DATE", "TIMESTAMP")):
+            raise NothingFound(f"--time {options.time} is {kind}, and no date or time: name another column")
         ((spread, days),) = db.sql(
             f"SELECT stddev_pop({_id(options.target)}::DOUBLE),"  # noqa: S608 - quoted, and in memory
             f" date_diff('day', min({_id(options.time)})::DATE, max({_id(options.time)})::DATE) FROM batch"
@@ -102,6 +116,21 @@ def _files(options: argparse.Namespace) -> dict[str, str]:
         "training.yml": _training(options, inputs, holdout=max(1, (days or 0) // 4)),
         "features.py": FEATURES,
     }
+
+
+def _looks(db: "duckdb.DuckDBPyConnection", file: Path) -> dict[str, str]:
+    """The file's delimiter, and how it writes dates and times where that is not ISO's way."""
+    found = db.execute("SELECT Delimiter, DateFormat, TimestampFormat FROM sniff_csv(?)", [str(file)]).fetchone()
+    delimiter, date, timestamp = found or ("", "", "")
+    looks = {"delimiter": delimiter if len(delimiter or "") == 1 else ","}
+    for field, written, demand in (
+        ("date_format", date, time_format.demand_date),
+        ("timestamp_format", timestamp, time_format.demand_timestamp),
+    ):
+        with suppress(ValueError):  # one that a use case cannot have: such columns have another type of their own
+            if written and not written.startswith("%Y-%m-%d"):
+                looks[field] = demand(written)
+    return looks
 
 
 def _columns(db: "duckdb.DuckDBPyConnection") -> list[Column]:
@@ -120,7 +149,10 @@ def _id(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _usecase(options: argparse.Namespace, columns: Sequence[Column], nulls: Sequence[str]) -> str:
+def _usecase(
+    options: argparse.Namespace, columns: Sequence[Column], nulls: Sequence[str], looks: Mapping[str, str]
+) -> str:
+    read = "".join(f"  {field}: {json.dumps(value)}\n" for field, value in looks.items() if value != ",")
     types = "\n".join(f"    {json.dumps(each.name)}: {each.kind}" for each in columns)
     return f"""# What belongs together. `python -m ops usecase check` says what is wrong with it.
 name: {options.name}
@@ -133,9 +165,16 @@ data:
   table: silver/{options.name}
   partition_by: {json.dumps(options.part)}
   null_values: {json.dumps(list(nulls))}
-  columns: # as they look in {options.file.name}
+{read}  columns: # as they look in {options.file.name}
 {types}
-{_of_model(options) if options.target else ""}"""
+{_of_model(options) if options.target else OF_DATA}"""
+
+
+OF_DATA = """
+drift: # of a use case without a model: against the version before
+  against: last
+  limits: { psi: 0.25, null_rate: 0.05, then: warn }
+"""
 
 
 def _of_model(options: argparse.Namespace) -> str:

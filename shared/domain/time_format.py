@@ -44,6 +44,8 @@ def _parts(text: str) -> list[str]:
     parts = _PART.findall(text)
     if unknown := [each for each in parts if each not in DIRECTIVES]:
         raise ValueError(f"{unknown[0]} is none of {' '.join(DIRECTIVES)}: write a format of these, {EXAMPLES}")
+    if not parts:
+        raise ValueError(f"it has no directives, which are strptime's, as %d: write a format of them, {EXAMPLES}")
     said = [DIRECTIVES[each] for each in parts]
     if twice := [each for each in said if said.count(each) > 1]:
         raise ValueError(f"it has the {twice[0]} twice: take one away, {EXAMPLES}")

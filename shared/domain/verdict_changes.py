@@ -40,9 +40,16 @@ class VerdictChange:
 def verdict_changes(
     before: Sequence[ExpectationOutcome], now: Sequence[ExpectationOutcome]
 ) -> tuple[VerdictChange, ...]:
-    """Expectations are the same where they ask the same of the same columns."""
+    """Expectations are the same where they ask the same of the same columns. That a file landed before is of its batch
+    alone.
+    """
     then, today = (
-        {(one.expectation, one.column, one.asked): one.verdict for one in outcomes} for outcomes in (before, now)
+        {
+            (one.expectation, one.column, one.asked): one.verdict
+            for one in outcomes
+            if one.expectation != "landed_before"
+        }
+        for outcomes in (before, now)
     )
     found = [
         VerdictChange(column=key[1], asked=key[2], before=then.get(key), now=today.get(key))

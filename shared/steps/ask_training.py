@@ -58,7 +58,8 @@ class AskTraining:
         """
         use_case = self.use_cases.named(name)
         if not use_case.training.job:
-            raise Refused(f"{name} has no training.job: its model comes from elsewhere")
+            where = "its model comes from elsewhere" if use_case.training.model else "it is a use case of data alone"
+            raise Refused(f"{name} has no training.job: {where}")
         versions = self.journals.noted(versions_of(use_case.data.table), _BACK)
         if not versions:
             raise Refused(f"{use_case.data.table} has no version yet: there is nothing to train on")

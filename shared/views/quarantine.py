@@ -96,7 +96,8 @@ def kept_text(view: QuarantineView, kept: Kept | None, where: str, terminal: Ter
         lines += ["", terminal.paint(f"{many(kept.rows, 'row')} kept", "bold"), *sample_text(kept, terminal)]
     if view.waits:
         release = ("quarantine", "release", fact.story, "--because", "TEXT")
-        lines += ["", f"let it out as it is: {terminal.typed(release)}"]
+        how = "let it out as it is" if kept else "when it can be read, have it checked once more"
+        lines += ["", f"{how}: {terminal.typed((*release, *(() if kept else ('--check',))))}"]
     return "\n".join(lines)
 
 

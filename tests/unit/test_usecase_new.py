@@ -58,6 +58,40 @@ def test_without_a_target_it_is_of_data_alone(tmp_path: Path, month: Path) -> No
     assert GreatExpectations("1GB").check(month, written.data).verdict is Verdict.PASSED
 
 
+RIDES = "ride_id;day;started;town\n" + "".join(
+    f"{number};{number % 28 + 1:02}.12.2025;{number % 28 + 1:02}.12.2025 08:{number:02};Bern\n" for number in range(60)
+)
+
+
+def test_delimiter_and_dates_are_read_as_the_file_writes_them(tmp_path: Path) -> None:
+    file = tmp_path / "rides.csv"
+    file.write_text(RIDES)
+    done = new(tmp_path / "use_cases", "rides", "--from", str(file), "--part", "town", "--key", "ride_id")
+    assert done.returncode == 0, done.stderr
+    (written,) = usecase.load(tmp_path / "use_cases").all
+    assert (written.data.delimiter, written.data.date_format) == (";", "%d.%m.%Y")
+    assert written.drift is not None
+    assert GreatExpectations("1GB").check(file, written.data).verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a,a,b\n1,2,3\n", "column a is there twice, in the header of odd.csv"),
+        ("a,b\n", "odd.csv has no rows"),
+        ("a,b\nx,1\ny,2\n", "--time a is VARCHAR, and no date or time"),
+    ],
+)
+def test_file_that_tells_too_little_is_refused(content: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "odd.csv"
+    file.write_text(content)
+    target = ("--target", "b", "--time", "a") if "--time" in said else ()
+    done = new(tmp_path / "use_cases", "odd", "--from", str(file), "--part", "b", "--key", "b", *target)
+    assert (done.returncode, list(tmp_path.glob("use_cases/*"))) == (2, [])
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
