@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ops.output import Output
 from ops.source import NothingFound
 from shared import usecase
-from shared.adapters import column_names
 from shared.domain import time_format
-from shared.errors import Malformed, Misconfigured
+from shared.errors import Misconfigured
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,10 +52,8 @@ def new(options: argparse.Namespace, output: Output) -> int:
     try:
         for name, text in files.items():
             (folder / name).write_text(text)
-        written = usecase.load_one(folder)
-        with options.file.open("rb") as landed:
-            column_names.demand_header(landed.read(column_names.LONGEST), options.file.name, written.data)
-    except (OSError, Misconfigured, Malformed):
+        usecase.load_one(folder)
+    except (OSError, Misconfigured):
         shutil.rmtree(folder)
         raise
     of_model = (
@@ -79,12 +76,19 @@ def _files(options: argparse.Namespace) -> dict[str, str]:
     with duckdb.connect() as db:
         try:
             looks = _looks(db, options.file)
+            header = db.execute(
+                "FROM read_csv(?, header = false, all_varchar = true, delim = ?) LIMIT 1",
+                [str(options.file), looks["delimiter"]],
+            ).fetchone()
             db.execute(
                 "CREATE TABLE batch AS FROM read_csv(?, header = true, nullstr = ?, delim = ?)",
                 [str(options.file), nulls, looks["delimiter"]],
             )
         except duckdb.Error as error:
             raise NothingFound(f"{options.file} cannot be read as CSV: {str(error).splitlines()[0]}") from error
+        names = [str(name or "").strip().lower() for name in header or ()]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise NothingFound(f"{options.file} has a column {twice[0]} twice: give each a name of its own")
         columns = _columns(db)
         known = {each.name for each in columns}
         asked = [*([options.target, options.time] if options.target else []), options.part, *options.key]
