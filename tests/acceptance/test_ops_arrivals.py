@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,18 +14,9 @@ from shared.domain import facts as f
 from shared.domain import identity
 from shared.domain.arrival import local_etag
 from tests.acceptance.test_ops_cli import Operator
-from tests.contracts.ml_laptop import server
 
 URL = "https://account.blob.core.windows.net/landing"
 MONTH = timedelta(days=20)
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("broker")
-    queues = ["--queues", str(PROJECT / "infra/queues.json"), "--db", str(folder / "bus.db"), "--port", "0"]
-    with server(folder / "broker.log", "local.servicebus", *queues) as address:
-        yield f"Endpoint={address};SharedAccessKeyName=k;SharedAccessKey=s;UseDevelopmentEmulator=true"
 
 
 @pytest.fixture

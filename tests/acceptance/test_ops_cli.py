@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,18 +29,6 @@ SECONDS = 60
 
 def _connection_string(address: str) -> str:
     return f"Endpoint={address};SharedAccessKeyName=k;SharedAccessKey=s;UseDevelopmentEmulator=true"
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A broker with the project's queues; its connection string."""
-    db = tmp_path_factory.mktemp("broker") / "service-bus.db"
-    arguments = ["--port", "0", "--queues", str(PROJECT / "infra/queues.json"), "--db", str(db)]
-    command = [sys.executable, "-m", "local.servicebus", *arguments]
-    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield _connection_string(process.stdout.readline().removeprefix("ready ").strip())
-        process.terminate()
 
 
 class Operator:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,18 +15,9 @@ from shared.domain.profile import versions_of
 from shared.notes import Entry
 from shared.ports import Approval
 from tests.acceptance.test_ops_cli import Operator
-from tests.contracts.ml_laptop import server
 
 MODEL, STORY, AT = "flight_delays", "2b" * 8, f.DataCommitted.example().at
 BAD = identity.story_of_live_metrics(MODEL, "1", 1, "rmse")
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("broker")
-    queues = ["--queues", str(PROJECT / "infra/queues.json"), "--db", str(folder / "bus.db"), "--port", "0"]
-    with server(folder / "broker.log", "local.servicebus", *queues) as address:
-        yield f"Endpoint={address};SharedAccessKeyName=k;SharedAccessKey=s;UseDevelopmentEmulator=true"
 
 
 @pytest.fixture

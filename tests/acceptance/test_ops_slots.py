@@ -26,14 +26,6 @@ MODEL, SLOT, STORY = "flight_delays", "champion", "ab" * 8
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("broker")
-    queues = ["--queues", str(PROJECT / "infra/queues.json"), "--db", str(folder / "bus.db"), "--port", "0"]
-    with server(folder / "broker.log", "local.servicebus", *queues) as address:
-        yield f"Endpoint={address};SharedAccessKeyName=k;SharedAccessKey=s;UseDevelopmentEmulator=true"
-
-
-@pytest.fixture(scope="module")
 def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("mlflow")
     with server(folder / "mlflow.log", "local.mlflow_server", "--home", str(folder / "mlflow")) as address:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,18 +18,9 @@ from shared.domain.verdicts import RunResult
 from shared.notes import Entry
 from shared.ports import Approval
 from tests.acceptance.test_ops_cli import Operator
-from tests.contracts.ml_laptop import server
 
 NAME, TABLE, STORY = "flight_delays", "silver/flight_delays", "2b" * 8
 ASKED = identity.story_of_training(NAME, TABLE, 5, 1)
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("broker")
-    queues = ["--queues", str(PROJECT / "infra/queues.json"), "--db", str(folder / "bus.db"), "--port", "0"]
-    with server(folder / "broker.log", "local.servicebus", *queues) as address:
-        yield f"Endpoint={address};SharedAccessKeyName=k;SharedAccessKey=s;UseDevelopmentEmulator=true"
 
 
 @pytest.fixture

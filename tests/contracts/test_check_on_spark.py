@@ -5,9 +5,7 @@ Everything is real but the ledger and the workspace: the job runs where it is st
 
 import gzip
 import json
-import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,24 +27,9 @@ from shared.domain.quality import result_of
 from shared.domain.schema import SchemaChange
 from shared.domain.usecase import Format, QuarantineKind
 from shared.domain.verdicts import Verdict
-from tests.contracts.ml_laptop import server
 from tests.contracts.site import BAD, GOOD, LINES, SUITE, Site, spec
 from tests.contracts.test_quality_parity import KWARGS, TYPES, rows
 from tests.world import USE_CASE
-
-
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """Spark, which the job finds."""
-    with server(tmp_path_factory.mktemp("spark") / "log", "local.spark") as address:
-        os.environ["SPARK_REMOTE"] = address
-        main = sys.modules["__main__"]
-        if not hasattr(main, "__file__"):  # PySpark would take it for its own doctests
-            main.__file__ = "pytest"
-        session = SparkSession.builder.getOrCreate()
-        yield session
-        session.stop()
-        del os.environ["SPARK_REMOTE"]
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
 """Dates and times of a file: read in one way, which the use case says, by DuckDB and by Spark alike."""
 
-import os
 import random
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
@@ -27,7 +24,6 @@ from shared.domain.usecase import DataSpec, Format
 from shared.domain.verdicts import Verdict
 from sluice_ml import times as of_spark
 from sluice_ml.request import Request
-from tests.contracts.ml_laptop import server
 from tests.contracts.site import Site, spec
 from tests.world import USE_CASE
 
@@ -133,21 +129,6 @@ def test_infinite_value_of_parquet_is_missing(tmp_path: Path) -> None:
     lake.commit(file, of, "one", 1)
     found = DeltaTable(lake.uri(of.table)).to_pyarrow_table().to_pylist()
     assert {"d": None, "t": None} in found
-
-
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """Spark, which the job finds."""
-    with server(tmp_path_factory.mktemp("spark") / "log", "local.spark") as address:
-        os.environ["SPARK_REMOTE"] = address
-        main = sys.modules["__main__"]
-        if not hasattr(main, "__file__"):  # PySpark would take it for its own doctests
-            main.__file__ = "pytest"
-        session = SparkSession.builder.getOrCreate()
-        session.conf.set("spark.sql.session.timeZone", "UTC")
-        yield session
-        session.stop()
-        del os.environ["SPARK_REMOTE"]
 
 
 KINDS: dict[str, DataType] = {

@@ -9,6 +9,7 @@ from shared.domain.drift import Against, DriftSpec
 from shared.domain.retrain import Skip
 from shared.domain.usecase import NO_GATE, ScoringSpec, ServingSpec, TrainingSpec
 from shared.errors import Refused
+from shared.ports import ModelVersion
 from tests.world import MODEL, USE_CASE, World
 
 NO_SCORING = ScoringSpec(job="", table="", part_by="origin")
@@ -60,15 +61,15 @@ def test_without_training_and_scoring_data_is_checked() -> None:
 
 
 @pytest.mark.parametrize("drift", [None, DriftSpec(against=Against.CHAMPION)])
-def test_without_a_model_data_is_checked_and_no_registry_is_asked(
-    drift: DriftSpec | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_model_data_is_checked_and_no_registry_is_asked(drift: DriftSpec | None) -> None:
     of_data = replace(USE_CASE, training=TrainingSpec(), gate=NO_GATE, scoring=NO_SCORING, drift=drift)
     world = World(use_case=of_data)
     good, bad = world.land(), world.land("flights/bad.csv", "origin,x\nJFK,-1\n")
     world.run()
     assert world.last(good, f.TrainingSkipped).detail == "flight_delays has no training.job: it has no model"
     assert world.kinds(bad)[-1] == "DataQuarantined"
-    monkeypatch.setattr(world.registry, "versions", None)
+    world.registry.models[""] = {
+        "1": ModelVersion(model="", version="1", mlflow_run_id="", tags={}, metrics={})
+    }  # which would be judged
     assert world.sweep_until_quiet() == 0
     assert (world.ledger.unsettled(), world.ledger.parked()) == ([], [])
