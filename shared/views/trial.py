@@ -98,7 +98,7 @@ def trial_text(view: TrialView, terminal: Terminal) -> str:
     ]
     if view.report.drift:
         lines += ["", *_drift(view.report.drift, terminal)]
-    if view.report.kept:
+    if view.report.kept and view.report.kept.rows:
         lines += ["", terminal.paint(f"{many(view.report.kept.rows, 'row')} would be in quarantine", "bold")]
         lines += sample_text(view.report.kept, terminal)
     if view.not_compared:
